@@ -1,0 +1,202 @@
+"""One system's door: who sends this, and what does it say? The bytes are judged before they are believed."""
+
+from __future__ import annotations
+
+import hmac
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Final
+
+from starlette.types import Receive, Scope
+
+from services.ingress import answers, reading
+from services.ingress.answers import Answer, Outcome, Refused
+from services.ingress.counts import Counts
+from services.ingress.keeping import Keeper, Unstored
+from services.ingress.strangers import Strangers
+from shared import errors
+from shared.clock import Clock, NewId
+from shared.connectors import hooks
+from shared.connectors.contract import Connector, Told
+from shared.keys import DoorKeys, Hook, LogKeys
+from shared.model.change import Change, What, is_record_id
+
+log = logging.getLogger(__name__)
+
+BODY_BYTES: Final = 900 * 1024
+
+_PARSER_BUGS: Final = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
+"""What a mistake in a connector's parser raises. An authentic body is kept all the same, for the mended one."""
+
+_NOBODY: Final = Hook(workspace="", account="", hook_kind="", generation=0)
+"""Stands for the hook of a forged token, so that its secret is checked as long as a real one's."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What the door bears, and whether it keeps bodies that it could read.
+
+    `secrets` are those that a vendor issues itself, by `account/hook kind` or by account; they replace the derived
+    one.
+    """
+
+    body_bytes: int = BODY_BYTES
+    body_time: timedelta = timedelta(seconds=10)
+    store_bodies: bool = True
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What the doors of one process share."""
+
+    keeper: Keeper
+    door_keys: DoorKeys
+    log_keys: LogKeys
+    clock: Clock
+    new_id: NewId
+    counts: Counts
+    strangers: Strangers
+    limits: Limits = field(default_factory=Limits)
+
+
+class Door:
+    """Takes the hooks of one system."""
+
+    def __init__(self, connector: Connector, parts: Parts) -> None:
+        self.connector = connector
+        self.system = connector.name
+        self.endings = tuple(ending.strip("/") for ending in connector.hooks.extra_paths)
+        self._parts = parts
+        self._rules = connector.hooks
+        self._unstored = answers.unstored(connector.hooks.when_unstored)
+
+    async def take(self, scope: Scope, receive: Receive, token: str | None) -> tuple[Answer, Outcome]:
+        """Answer one request. `token` is None where it stands in the body. Raises Refused or Gone.
+
+        Everything about the body comes before everything about the token, so that an answer never tells which of
+        token and secret was wrong.
+        """
+        if scope["method"] != "POST":
+            raise Refused(answers.WRONG_METHOD, "wrong_method")
+        head = reading.head_of(scope)
+        if head.encoded:
+            raise Refused(answers.ENCODED, "encoded")
+        limits = self._parts.limits
+        body = await reading.body_of(
+            receive,
+            declared=head.declared,
+            limit=limits.body_bytes,
+            seconds=limits.body_time.total_seconds(),
+        )
+        hook = self._authentic(token, body)
+        changes, outcome = self._changes(hook, body, head.traceparent)
+        if not changes:
+            return answers.NOTHING_SAID, "nothing"
+        try:
+            where = await self._parts.keeper.keep(changes)
+        except Unstored:
+            return self._unstored, "unstored"
+        self._parts.counts.kept(self.system, len(changes))
+        answer = answers.accepted(changes[0].id, len(changes))
+        return answer, "spooled" if where == "spool" and outcome == "accepted" else outcome
+
+    def _authentic(self, token: str | None, body: bytes) -> Hook:
+        """The hook that token and secret prove. Raises Refused: for the body's form, else one same answer."""
+        key = self._rules.secret_key or ("api_token" if token is None else "")
+        given = ""
+        if key:
+            try:
+                given = hooks.secret_in(body, key)
+            except hooks.BadBody as problem:
+                raise Refused(answers.bad_body(problem.message, problem.field), "bad_body") from None
+        found = self._parts.door_keys.read(given if token is None else token)
+        hook = found or _NOBODY
+        proven = token is None or not self._rules.secret_key or self._secret_matches(hook, given)
+        if found is None or not proven or hook.hook_kind not in self._rules.kinds:
+            raise Refused(answers.UNKNOWN, "unknown")
+        return hook
+
+    def _secret_matches(self, hook: Hook, given: str) -> bool:
+        issued = self._parts.limits.secrets
+        own = issued.get(f"{hook.account}/{hook.hook_kind}") or issued.get(hook.account)
+        if own:
+            return hmac.compare_digest(own.encode(), given.encode("utf-8", "surrogatepass"))
+        return self._parts.door_keys.secret_matches(hook, given)
+
+    def _changes(self, hook: Hook, body: bytes, traceparent: str) -> tuple[Sequence[Change], Outcome]:
+        """What an authentic body says; one unreadable change where we cannot tell."""
+        try:
+            told = self.connector.changes_in(hook.hook_kind, body)
+            named = [(self._entity_of(each), each) for each in told]
+        except errors.Rejected as problem:
+            log.warning("%s hook %s cannot be read: %s", self.system, hook.hook_kind, problem.message)
+            return [self._change(hook, "unreadable", None, body, traceparent)], "unreadable"
+        except _PARSER_BUGS:
+            log.exception("the parser of %s failed on a hook of kind %s", self.system, hook.hook_kind)
+            return [self._change(hook, "unreadable", None, body, traceparent)], "unreadable"
+        changes: list[Change] = []
+        for what, each in named:
+            first = changes[0] if changes else None
+            changes.append(self._change(hook, what, each, body, traceparent, first))
+        return changes, "accepted"
+
+    def _entity_of(self, told: Told) -> What:
+        resource = self.connector.resources.get(told.resource)
+        if resource is None:
+            raise errors.Rejected(f"{self.system} has no resource {told.resource!r}.", field="resource")
+        if not is_record_id(told.record_id):
+            raise errors.Rejected("The id of the record is none that can be carried.", field="id")
+        return resource.entity.name
+
+    def _change(
+        self,
+        hook: Hook,
+        what: What,
+        told: Told | None,
+        body: bytes,
+        traceparent: str,
+        first: Change | None = None,
+    ) -> Change:
+        parts = self._parts
+        change_id = parts.new_id()
+        kind = self._rules.kinds[hook.hook_kind]
+        sealed: bytes | None = None
+        if first is None and (parts.limits.store_bodies or told is None):
+            sealed = parts.log_keys.seal(body, workspace=hook.workspace, change_id=change_id)
+        return Change(
+            id=change_id,
+            what=what,
+            workspace=hook.workspace,
+            system=self.system,
+            account=hook.account,
+            seen_at=parts.clock.now(),
+            resource=told.resource if told else kind.resource,
+            record_id=told.record_id if told else "",
+            hook_kind=hook.hook_kind,
+            generation=hook.generation,
+            deletion=bool(told) and (told.deletion or kind.deletion) if told else False,
+            traceparent=traceparent or trace_of(change_id),
+            body=sealed,
+            body_key=parts.log_keys.current if sealed is not None else "",
+            body_of=first.id if first is not None and parts.limits.store_bodies else "",
+        )
+
+
+def trace_of(change_id: str) -> str:
+    """A W3C trace context that starts at the door: the trace's id is the change's, so that one finds the other.
+
+    Ids of another form than a UUID carry none.
+    """
+    digits = change_id.replace("-", "")
+    return f"00-{digits}-{digits[16:]}-01" if len(digits) == 32 else ""

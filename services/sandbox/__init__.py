@@ -1,0 +1,1 @@
+"""The vendors' APIs as small servers with memory, hooks, faults and switches. Imports nothing of the bridge."""

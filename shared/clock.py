@@ -1,0 +1,84 @@
+"""Time, randomness and ids, handed in so that a test or a rig decides what they are."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import os
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+from uuid import UUID
+
+
+class Clock(Protocol):
+    """What the time is, and how to wait. `now` is aware (UTC); `monotonic` is in seconds."""
+
+    def now(self) -> datetime: ...
+
+    def monotonic(self) -> float: ...
+
+    async def sleep(self, duration: timedelta) -> None: ...
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+    async def sleep(self, duration: timedelta) -> None:
+        await asyncio.sleep(max(0.0, duration.total_seconds()))
+
+
+class ManualClock:
+    """A clock that stands still until `advance` is called; sleepers wake in order of their deadline."""
+
+    def __init__(self, start: datetime = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)) -> None:
+        self._now = start
+        self._elapsed = 0.0
+        self._sleepers: list[tuple[float, int, asyncio.Future[None]]] = []
+        self._count = 0
+
+    def now(self) -> datetime:
+        return self._now
+
+    def monotonic(self) -> float:
+        return self._elapsed
+
+    async def sleep(self, duration: timedelta) -> None:
+        if duration <= timedelta(0):
+            await asyncio.sleep(0)
+            return
+        self._count += 1
+        woken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        heapq.heappush(self._sleepers, (self._elapsed + duration.total_seconds(), self._count, woken))
+        await woken
+
+    def advance(self, duration: timedelta) -> None:
+        """Move time forward and wake whoever's deadline has come."""
+        self._now += duration
+        self._elapsed += duration.total_seconds()
+        while self._sleepers and self._sleepers[0][0] <= self._elapsed:
+            woken = heapq.heappop(self._sleepers)[2]
+            if not woken.done():
+                woken.set_result(None)
+
+
+NewId = Callable[[], str]
+
+
+def time_ordered_ids(clock: Clock, randomness: Callable[[int], bytes] = os.urandom) -> NewId:
+    """Make a function that returns UUIDs of version 7 (RFC 9562): sortable by time, unguessable in the rest."""
+
+    def new_id() -> str:
+        milliseconds = int(clock.now().timestamp() * 1000) & ((1 << 48) - 1)
+        noise = int.from_bytes(randomness(10), "big")
+        value = milliseconds << 80 | 0x7 << 76 | (noise >> 68) << 64 | 0b10 << 62 | noise & ((1 << 62) - 1)
+        return str(UUID(int=value))
+
+    return new_id

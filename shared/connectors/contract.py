@@ -1,0 +1,349 @@
+"""What a connector promises: transport is declared, meaning is coded.
+
+A connector is one `Connector` value: its resources, limits and hooks as data, two pure functions per resource
+(wire to model, model to wire), the pure `changes_in`, and a way to open a `Session` on an account. The engine
+knows nothing else of a vendor.
+
+Promises of every session, each of them a test of the connector suite:
+
+1. `read` answers None only when the vendor's own word for "no such record" was received; anything doubtful
+   raises.
+2. A refusal for its content raises Rejected with the vendor's words and the field; credentials and rights raise
+   NeedsOperator; too many calls raise Throttled; everything else that may pass raises Retryable.
+3. A write whose answer did not arrive raises InDoubt. It is never sent again from inside the session.
+4. Nothing that the vendor sends (HTML, wrong types, ten megabytes, redirects, half a body) raises anything else.
+5. `page` ends: a short, empty or repeated page is the last one.
+6. Row ids are strings, money is Decimal, times are aware.
+7. No credential appears in an exception, a log line or a repr.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import Enum
+from typing import Literal, Protocol
+
+from shared import errors
+from shared.model.record import EntityType, Fields, Value
+
+
+class LookUp(Enum):
+    """How a record that we made is found again when the answer to its creation was lost."""
+
+    REFERENCE = "reference"  # the vendor searches by our reference: exactly one
+    NATURAL_KEY = "natural key"  # the record has a key of its own that we know beforehand: exactly one
+    SCAN = "scan"  # our reference is read back in lists: exactly one, if visible within `visible_after`
+    NONE = "none"  # nothing can be found again: at most one, and a person is asked
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """How one field of the model stands in one resource of a vendor.
+
+    `max_length` is in characters. `shown` is False for a value that the vendor takes and does not read back (it
+    is never compared). `clearable` is False where an empty value is ignored by the vendor.
+    """
+
+    max_length: int | None = None
+    shown: bool = True
+    writable: bool = True
+    upper: bool = False
+    clearable: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resource:
+    """One kind of record of a vendor.
+
+    `update` says whether a write may name only what changed. `answers` says whether the answer to a write shows
+    the whole record or must be followed by a read. `searchable` names the fields whose search the vendor offers
+    (every hit is checked again). `changed_first` means that a list can be read newest change first.
+    `scan_newest_first` that a list can be read newest record first (ids grow).
+    """
+
+    name: str
+    entity: EntityType
+    columns: Mapping[str, Column]
+    look_up: LookUp
+    visible_after: timedelta
+    update: Literal["partial", "replace"] = "partial"
+    create_answers: Literal["all", "part"] = "part"
+    update_answers: Literal["all", "part"] = "all"
+    verify_delete: Literal["read", "list", "trust"] = "read"
+    searchable: frozenset[str] = frozenset()
+    change_time: Literal["trusted", "hint", "none"] = "hint"
+    changed_first: bool = False
+    writable: bool = True
+
+    def fit(self, name: str, value: Value) -> Value:
+        """The value as this resource can hold it: cut to length, upper case. Values are never made up."""
+        column = self.columns[name]
+        if isinstance(value, str):
+            if column.upper:
+                value = value.upper()
+            if column.max_length is not None and len(value) > column.max_length:
+                value = value[: column.max_length].rstrip()
+        return value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """A record as a side shows it now.
+
+    `reference` is our reference if the record carries one. `gone` is True for a row that the vendor lists as
+    deleted. `changed_at` is the vendor's word, to the second, and no order.
+    """
+
+    record_id: str
+    fields: Fields = field(repr=False)  # names, addresses and links that open documents stay out of logs
+    changed_at: datetime | None = None
+    reference: str = ""
+    gone: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unreadable:
+    """A listed record that could not be mapped; `record_id` is "" where not even the id could be read."""
+
+    record_id: str
+    problem: errors.Rejected
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """One page of a list. `next` is None after the last one, else an opaque cursor for the next call.
+
+    `total` is the number of records in the whole list where the vendor tells it.
+    """
+
+    rows: Sequence[Row]
+    unreadable: Sequence[Unreadable] = ()
+    next: str | None = None
+    total: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What one hook body says: this record of this resource changed; perhaps that it was deleted."""
+
+    resource: str
+    record_id: str
+    deletion: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HookKind:
+    """A kind of hook that a system can send. `bulk` marks a burst of everything, answered by one load."""
+
+    resource: str
+    deletion: bool = False
+    bulk: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HookRules:
+    """How a system's hooks are told apart and trusted.
+
+    `secret_key` is the top-level key of the JSON body in which the vendor echoes the secret that we registered
+    ("" if it echoes none). `extra_paths` are URL endings behind the token that the vendor's help makes users
+    paste. `when_unstored` is the status to answer when nothing can be stored (410 never).
+    """
+
+    kinds: Mapping[str, HookKind]
+    secret_key: str = ""
+    extra_paths: Sequence[str] = ()
+    when_unstored: int = 503
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Calls that a vendor bears. `keyed_by` says what shares one budget."""
+
+    per_minute: int
+    concurrent: int = 4
+    keyed_by: Literal["account", "base_url", "app"] = "account"
+    timeout: timedelta = timedelta(seconds=30)
+    page_size: int = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """How to reach one account. `credentials` never appear in a repr."""
+
+    account: str
+    base_url: str
+    credentials: Mapping[str, str] = field(repr=False)
+    settings: Mapping[str, str] = field(default_factory=dict)
+    country: str = "ES"
+    time_zone: str = "Europe/Madrid"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Text:
+    """A sentence for a person, in both languages."""
+
+    en: str
+    es: str
+
+
+CheckState = Literal["ok", "failed", "not checked", "warning"]
+CheckName = Literal["host", "certificate", "token", "read", "write", "prefix", "hooks", "shipped link"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One finding of `account check` and `doctor`: what was looked at, how it stands, where to mend it."""
+
+    name: CheckName
+    state: CheckState
+    says: Text
+    way_out: Text | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegisteredHook:
+    """A hook row at the vendor. `url` may hold a token: it never goes to a log."""
+
+    hook_id: str
+    hook_kind: str
+    url: str = field(repr=False)
+    active: bool = True
+
+
+class Session(Protocol):
+    """One account of one vendor, open. All times out by themselves; see the promises above."""
+
+    async def read(self, resource: str, record_id: str) -> Row | None: ...
+
+    async def page(
+        self, resource: str, cursor: str | None = None, *, newest_change_first: bool = False, bulk: bool = False
+    ) -> Page:
+        """One page of the list, oldest record first unless told otherwise. `bulk` yields to live calls."""
+        ...
+
+    async def search(self, resource: str, field_name: str, value: str) -> Sequence[Row]:
+        """What the vendor answers to a search; the caller checks each hit. Only for `searchable` fields."""
+        ...
+
+    async def by_reference(self, resource: str, reference: str, hint: Fields) -> Sequence[Row]:
+        """The records that carry our reference or the natural key in `hint` (the fields that were sent)."""
+        ...
+
+    async def create(self, resource: str, fields: Fields, *, reference: str) -> Row:
+        """Make a record that carries our reference. The answer may show a part of the fields only."""
+        ...
+
+    async def update(
+        self, resource: str, record_id: str, fields: Fields, *, whole: Fields | None = None
+    ) -> Row | None:
+        """Write `fields`; `whole` is the record as it shall be, for vendors that replace. None: it is gone."""
+        ...
+
+    async def hooks(self) -> Sequence[RegisteredHook] | None:
+        """The hook rows of the account, ours and others; None where the vendor has no API for them."""
+        ...
+
+    async def register_hook(self, hook_kind: str, url: str, secret: str) -> RegisteredHook: ...
+
+    async def activate_hook(self, hook: RegisteredHook, secret: str) -> RegisteredHook: ...
+
+    async def remove_hook(self, hook: RegisteredHook) -> None: ...
+
+    def checks(self) -> AsyncIterator[Check]:
+        """The checks of activation in order; the first failure that makes the rest meaningless ends them."""
+        ...
+
+    def link(self, resource: str, record_id: str) -> str:
+        """The page where a person opens this record in the vendor's own program."""
+        ...
+
+    async def close(self) -> None: ...
+
+
+class Budget(Protocol):
+    """Calls leased from the installation's store. `take` returns when one call may be made."""
+
+    async def take(self, access: Access, limits: Limits, *, bulk: bool) -> None: ...
+
+    async def punish(self, access: Access, limits: Limits, pause: timedelta) -> None:
+        """The vendor asked for a pause: nobody calls that budget before it is over."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credential:
+    """One value that a user pastes when adding an account."""
+
+    name: str
+    label: Text
+    secret: bool = True
+
+
+class Connector(Protocol):
+    """One vendor's product."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def title(self) -> str: ...
+
+    @property
+    def resources(self) -> Mapping[str, Resource]: ...
+
+    @property
+    def hooks(self) -> HookRules: ...
+
+    @property
+    def limits(self) -> Limits: ...
+
+    @property
+    def credentials(self) -> Sequence[Credential]: ...
+
+    def identity(self, access: Access) -> str:
+        """The vendor identity (prefix, company, division) that may exist once per installation."""
+        ...
+
+    def changes_in(self, hook_kind: str, body: bytes) -> Sequence[Told]:
+        """Read an authentic body. Pure. Raises Rejected, naming the field, for one that cannot be read."""
+        ...
+
+    def open(self, access: Access, wire: Wire) -> Session: ...
+
+
+class Wire(Protocol):
+    """The one HTTP client, as a connector sees it (`connectors/http.py`)."""
+
+    async def send(self, access: Access, limits: Limits, request: Request) -> Response: ...
+
+
+StatusFate = Literal["answer", "rejected", "operator", "throttled", "retryable"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One call. `path` is below the account's base URL and percent-encoded.
+
+    `writes` decides what a lost answer means. `fates` is what a vendor's statuses mean where the usual
+    table (`http.FATES`) does not fit; "answer" hands the response to the caller.
+    """
+
+    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
+    path: str
+    query: Sequence[tuple[str, str]] = field(default=(), repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    body: bytes | None = field(default=None, repr=False)
+    writes: bool = False
+    bulk: bool = False
+    fates: Mapping[int, StatusFate] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Response:
+    """An answer that arrived whole. `headers` have lower-case names."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes = field(repr=False)

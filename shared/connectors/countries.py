@@ -1,0 +1,81 @@
+"""Country names as vendors and people write them, to ISO 3166-1 alpha-2."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from functools import cache, lru_cache
+from typing import Final
+
+_LANGUAGES: Final = ("en", "es", "pl", "fr", "de", "it", "pt", "nl")
+
+# What the language tables lack: short forms, older names, and two codes that are in use but not ISO's.
+_ALSO: Final[Mapping[str, str]] = {
+    "uk": "GB",
+    "el": "GR",
+    "esp": "ES",
+    "deu": "DE",
+    "fra": "FR",
+    "prt": "PT",
+    "ita": "IT",
+    "gbr": "GB",
+    "pol": "PL",
+    "nld": "NL",
+    "usa": "US",
+    "eeuu": "US",
+    "ee uu": "US",
+    "estados unidos de america": "US",
+    "united states of america": "US",
+    "espana": "ES",
+    "spain": "ES",
+    "great britain": "GB",
+    "gran bretana": "GB",
+    "inglaterra": "GB",
+    "england": "GB",
+    "escocia": "GB",
+    "scotland": "GB",
+    "holanda": "NL",
+    "holland": "NL",
+    "paises bajos": "NL",
+    "netherlands": "NL",
+    "ireland": "IE",
+    "irlanda": "IE",
+    "czech republic": "CZ",
+    "republica checa": "CZ",
+}
+
+
+@lru_cache(maxsize=4096)
+def alpha2(text: str) -> str:
+    """The code of a country given as a code or by name; the text as it is where it is neither."""
+    plain = _plain(text)
+    known = _ALSO.get(plain)
+    if known is not None:
+        return known
+    if len(plain) == 2 and plain.isascii() and plain.isalpha():
+        return plain.upper()
+    return _names().get(plain, text)
+
+
+def _plain(text: str) -> str:
+    """Lower case, without accents, dots and articles."""
+    apart = unicodedata.normalize("NFKD", text)
+    bare = "".join(letter for letter in apart if not unicodedata.combining(letter)).casefold().replace(".", "")
+    return re.sub(r"^(the|el|la|los|las) (?=.{4})", "", " ".join(bare.split()))
+
+
+@cache
+def _names() -> Mapping[str, str]:
+    """Names by language, from the region names that `phonenumbers` ships.
+
+    Loaded at the first name that is not in the short table: it takes some tenths of a second and a few megabytes.
+    """
+    from phonenumbers.geodata.locale import LOCALE_DATA  # noqa: PLC0415
+
+    return {
+        _plain(name): region
+        for region, names in LOCALE_DATA.items()
+        for name in (names.get(language, "") for language in _LANGUAGES)
+        if name and not name.startswith("*")
+    }

@@ -1,0 +1,324 @@
+"""The one HTTP client: what leaves this process, what may come back, and which error a vendor's answer is.
+
+aiohttp stays inside this file. No exception of it leaves, since they print URLs and some vendors take their token
+in the URL; ours are built from scratch and redacted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from email.utils import parsedate_to_datetime
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Final, Literal
+from urllib.parse import quote, urlsplit
+
+import aiohttp
+import aiohttp.abc
+from yarl import URL
+
+from shared import errors
+from shared.clock import Clock
+from shared.connectors import answers
+from shared.connectors.answers import json_of, redact
+from shared.connectors.budgets import PacedBudget, UnlimitedBudget, budget_key
+from shared.connectors.contract import Access, Budget, Limits, Request, Response, StatusFate
+from shared.connectors.outgoing import OutgoingRules, networks_in
+
+__all__ = [
+    "FATES",
+    "AddressRefused",
+    "HttpWire",
+    "NotSent",
+    "OutgoingRules",
+    "PacedBudget",
+    "UnlimitedBudget",
+    "budget_key",
+    "json_of",
+    "networks_in",
+    "redact",
+]
+
+MAX_BODY: Final = 20 * 1024 * 1024
+DEFAULT_PAUSE: Final = timedelta(seconds=10)
+LONGEST_PAUSE: Final = timedelta(minutes=15)
+
+# Shorter than the idle timeout of the servers in use (5 s at the least): a kept connection that the server is just
+# closing costs a read a second try, and a write its certainty.
+_KEEP_ALIVE: Final = 4.0
+
+FATES: Final[Mapping[int, StatusFate]] = {
+    400: "rejected",
+    401: "operator",
+    402: "operator",
+    403: "operator",
+    404: "answer",  # "no such record" or "no such address": only the caller knows
+    408: "retryable",
+    409: "rejected",
+    410: "answer",
+    421: "retryable",
+    422: "rejected",
+    423: "retryable",
+    425: "retryable",
+    429: "throttled",
+}
+
+NotSentReason = Literal["name", "connection", "certificate", "timeout"]
+
+
+class NotSent(errors.Retryable):
+    """Nothing of the request left: no connection came about."""
+
+    def __init__(self, message: str, *, reason: NotSentReason, way_out: str = "") -> None:
+        super().__init__(message, way_out=way_out)
+        self.reason = reason
+
+
+class AddressRefused(errors.NeedsOperator):
+    """The deployment's rules forbid to call this address."""
+
+
+class _NotAllowedError(OSError):
+    """Raised inside the resolver, where aiohttp lets only OSError through."""
+
+
+class _DroppedError(aiohttp.ClientError):
+    """A connection that ended during a call. Not one of the errors after which aiohttp sends again by itself."""
+
+
+@dataclass(slots=True)
+class _Flight:
+    """Whether a connection was in hand: from then on something may have left."""
+
+    connected: bool = False
+
+
+class _CheckedResolver(aiohttp.abc.AbstractResolver):
+    """Resolves once and lets a name through only if every one of its addresses may be called."""
+
+    def __init__(self, rules: OutgoingRules, *, plain: bool) -> None:
+        self._rules = rules
+        self._plain = plain
+        self._inner = aiohttp.ThreadedResolver()
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[aiohttp.abc.ResolveResult]:
+        found = await self._inner.resolve(host, port, family)
+        if not all(
+            self._rules.permits(ip_address(each["host"].split("%")[0]), plain=self._plain) for each in found
+        ):
+            raise _NotAllowedError
+        return found
+
+    async def close(self) -> None:
+        await self._inner.close()
+
+
+async def _no_second_send(
+    request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+) -> aiohttp.ClientResponse:
+    """aiohttp repeats GET, PUT and DELETE by itself on a kept connection that the server closed.
+
+    Such a write may have been done. It decides by the type of the error, so another type leaves it to us.
+    """
+    try:
+        return await handler(request)
+    except aiohttp.ClientConnectorError:
+        raise
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as problem:
+        raise _DroppedError from problem
+
+
+def _trace() -> aiohttp.TraceConfig:
+    async def in_hand(_session: aiohttp.ClientSession, context: object, _params: object) -> None:
+        flight = getattr(context, "trace_request_ctx", None)
+        if isinstance(flight, _Flight):
+            flight.connected = True
+
+    config = aiohttp.TraceConfig()
+    config.on_connection_create_end.append(in_hand)
+    config.on_connection_reuseconn.append(in_hand)
+    return config
+
+
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    """How a call ended without a whole answer."""
+
+    kind: Literal["refused", "name", "certificate", "connection", "timeout", "dropped", "oversize", "bad url"]
+    connected: bool
+
+
+class HttpWire:
+    """The wire of every connector. One per process; close it with `aclose`."""
+
+    def __init__(
+        self,
+        clock: Clock,
+        budget: Budget,
+        allow: OutgoingRules | None = None,
+        *,
+        ca_file: Path | None = None,
+        max_body: int = MAX_BODY,
+    ) -> None:
+        self._clock = clock
+        self._budget = budget
+        self._rules = allow or OutgoingRules()
+        self._ca_file = ca_file
+        self._max_body = max_body
+        self._sessions: dict[str, aiohttp.ClientSession] = {}
+        self._slots: dict[str, asyncio.Semaphore] = {}
+
+    async def __aenter__(self) -> HttpWire:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        sessions, self._sessions = self._sessions, {}
+        for session in sessions.values():
+            await session.close()
+
+    async def send(self, access: Access, limits: Limits, request: Request) -> Response:
+        """One call within the account's budget. See the status table `FATES` for what becomes which error."""
+        url = self._address(access, request)
+        await self._budget.take(access, limits, bulk=request.bulk)
+        key = budget_key(access, limits)
+        async with self._slots.setdefault(key, asyncio.Semaphore(limits.concurrent)):
+            outcome = await self._call(url, limits, request)
+            if isinstance(outcome, _Failure) and outcome.kind == "dropped" and not request.writes:
+                # Most likely a kept connection that the server was closing: a read may be asked again at once.
+                outcome = await self._call(url, limits, request)
+        if isinstance(outcome, _Failure):
+            raise _error_of(outcome, access, limits, request)
+        return await self._judged(access, limits, request, outcome)
+
+    def _address(self, access: Access, request: Request) -> URL:
+        base = self._rules.checked_base(access.base_url)
+        query = "&".join(f"{quote(name, safe='[]')}={quote(value, safe='')}" for name, value in request.query)
+        return URL(f"{base}{request.path}" + (f"?{query}" if query else ""), encoded=True)
+
+    def _session(self, scheme: str) -> aiohttp.ClientSession:
+        session = self._sessions.get(scheme)
+        if session is None:
+            context = ssl.create_default_context()
+            if self._ca_file is not None:
+                context.load_verify_locations(cafile=self._ca_file)
+            connector = aiohttp.TCPConnector(
+                resolver=_CheckedResolver(self._rules, plain=scheme == "http"),
+                ssl=context,
+                limit=0,
+                keepalive_timeout=_KEEP_ALIVE,
+            )
+            session = self._sessions[scheme] = aiohttp.ClientSession(
+                connector=connector,
+                cookie_jar=aiohttp.DummyCookieJar(),  # accounts of one vendor must never share a login
+                trace_configs=[_trace()],
+                middlewares=(_no_second_send,),
+                headers={"User-Agent": "puente"},
+            )
+        return session
+
+    async def _call(self, url: URL, limits: Limits, request: Request) -> Response | _Failure:
+        flight = _Flight()
+        kind: Literal["refused", "name", "certificate", "connection", "timeout", "dropped", "oversize", "bad url"]
+        try:
+            async with self._session(url.scheme).request(
+                request.method,
+                url,
+                data=request.body,
+                headers=request.headers,
+                allow_redirects=False,
+                timeout=aiohttp.ClientTimeout(total=limits.timeout.total_seconds()),
+                trace_request_ctx=flight,
+            ) as answer:
+                body = await self._body(answer)
+                if body is not None:
+                    headers = {name.lower(): value for name, value in answer.headers.items()}
+                    return Response(status=answer.status, headers=headers, body=body)
+            kind = "oversize"
+        except aiohttp.ClientConnectorDNSError as problem:
+            kind = "refused" if isinstance(problem.os_error, _NotAllowedError) else "name"
+        except (aiohttp.ClientConnectorCertificateError, aiohttp.ClientConnectorSSLError):
+            kind = "certificate"
+        except aiohttp.ClientConnectorError:
+            kind = "connection"
+        except aiohttp.InvalidURL:
+            kind = "bad url"
+        except TimeoutError:
+            kind = "timeout"
+        except (aiohttp.ClientError, OSError, ValueError):
+            kind = "dropped"
+        return _Failure(kind, flight.connected)
+
+    async def _body(self, answer: aiohttp.ClientResponse) -> bytes | None:
+        """The whole body, or None when it is larger than we take; the rest is then never read."""
+        received = bytearray()
+        async for piece in answer.content.iter_any():
+            received += piece
+            if len(received) > self._max_body:
+                answer.close()
+                return None
+        return bytes(received)
+
+    async def _judged(self, access: Access, limits: Limits, request: Request, response: Response) -> Response:
+        secrets = tuple(access.credentials.values())
+        fate = request.fates.get(response.status) or FATES.get(response.status)
+        if fate == "answer" or (fate is None and 200 <= response.status < 300):
+            return response
+        pause = self._asked_pause(response)
+        if fate == "throttled":
+            await self._budget.punish(access, limits, pause or DEFAULT_PAUSE)
+            raise errors.Throttled("The vendor asks for fewer calls.", retry_after=pause or DEFAULT_PAUSE)
+        if pause is not None and response.status == 503:
+            await self._budget.punish(access, limits, pause)
+        raise answers.error_of(request, response, fate, secrets=secrets, pause=pause)
+
+    def _asked_pause(self, response: Response) -> timedelta | None:
+        """Retry-After as seconds or as an HTTP date, within reason; None where there is none to read."""
+        text = response.headers.get("retry-after", "").strip()
+        if text.isascii() and text.isdigit():
+            seconds = float(text[:9])
+        else:
+            try:
+                moment = parsedate_to_datetime(text)
+            except (ValueError, OverflowError):
+                return None
+            if moment.tzinfo is None:
+                return None
+            seconds = (moment - self._clock.now()).total_seconds()
+        return min(max(timedelta(seconds=seconds), timedelta(seconds=1)), LONGEST_PAUSE)
+
+
+def _error_of(failure: _Failure, access: Access, limits: Limits, request: Request) -> errors.PuenteError:
+    host = urlsplit(access.base_url).hostname or "the vendor"
+    match failure.kind:
+        case "refused":
+            return AddressRefused(
+                f"{host} is not an address that this installation may call.",
+                way_out="If it is meant, add its network to PUENTE_OUTGOING_NETWORKS.",
+            )
+        case "bad url":
+            return errors.NeedsOperator("The account's base URL cannot be used.", way_out="Check the base URL.")
+        case "name":
+            return NotSent(f"The name {host} cannot be resolved.", reason="name")
+        case "certificate":
+            return NotSent(f"The certificate of {host} is not valid.", reason="certificate")
+        case "connection":
+            return NotSent(f"{host} cannot be reached.", reason="connection")
+        case "timeout" if not failure.connected:
+            return NotSent(f"{host} did not accept a connection in time.", reason="timeout")
+    said = {
+        "timeout": f"{host} did not answer within {limits.timeout.total_seconds():g} s",
+        "oversize": f"{host} answered more than we take",
+    }.get(failure.kind, f"{host} broke the connection during the call")
+    if request.writes and (failure.connected or failure.kind == "oversize"):
+        return errors.InDoubt(f"{said}; the write may have happened.")
+    return errors.Retryable(f"{said}.")

@@ -1,0 +1,190 @@
+"""What the engine works with: a flow of one workspace made concrete, one look at a record, and its outcome."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Literal
+
+from shared.connectors.contract import Resource, Row, Session
+from shared.flows.spec import Flow, Options, Side
+from shared.model.normal import is_empty, normal
+from shared.model.record import EntityType, Fields, Value
+from shared.store.rows import Account, Binding, Bridge, FlowRow, Seen, Waiting, Workspace, waiting_key
+
+REFERENCE_PREFIX = "puente-"
+
+Origin = Literal["change", "waiting", "sweep", "load", "replay", "person", "link"]
+
+Kind = Literal[
+    "created",  # the counterpart was made
+    "applied",  # the counterpart was written
+    "bound",  # an existing counterpart was found and joined
+    "echo",  # what we wrote ourselves came back
+    "nothing",  # nothing that this flow carries has changed
+    "not live",  # the flow writes nothing yet; the match index was refreshed
+    "not wanted",  # the flow's rules do not take this record
+    "gone",  # the record was deleted at its source
+    "counterpart gone",  # the other record was deleted and is not brought back
+    "kept apart",  # a person unlinked or separated this record
+    "waits",
+    "needs a person",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlowContext:
+    """One flow of one workspace, with its accounts' sessions open.
+
+    `siblings` are the flows of the same bridge by entity, for links between records.
+    """
+
+    row: FlowRow
+    spec: Flow
+    bridge: Bridge
+    workspace: Workspace
+    accounts: Mapping[Side, Account]
+    sessions: Mapping[Side, Session]
+    siblings: Mapping[str, FlowContext] = field(default_factory=dict, repr=False)
+
+    @property
+    def options(self) -> Options:
+        defaults: dict[str, object] = {option.name: option.default for option in self.spec.options}
+        return defaults | dict(self.row.options)
+
+    @property
+    def writes(self) -> bool:
+        """Whether this flow may write to a vendor now."""
+        return self.row.state in {"loading", "live"}
+
+    @property
+    def map_version(self) -> int:
+        return self.spec.map_version
+
+    def resource(self, side: Side) -> Resource:
+        return self.spec.end(side).resource
+
+    def resource_name(self, side: Side) -> str:
+        return self.spec.end(side).resource_name
+
+    def session(self, side: Side) -> Session:
+        return self.sessions[side]
+
+    def key(self, side: Side, record_id: str) -> str:
+        """The name of a record across the installation: what a lane locks and a waiting row is blocked on."""
+        return waiting_key(self.accounts[side].id, self.resource_name(side), record_id)
+
+    def digester(self, entity: EntityType) -> Callable[[str, Value], str]:
+        """The keyed hash of a field's normal form; the same value hashes equal on both sides of a workspace."""
+        keys, country = self.workspace.keys, self.workspace.country
+
+        def digest(name: str, value: Value) -> str:
+            return keys.digest(name, normal(entity.fields[name], value, country=country))
+
+        return digest
+
+    def reference(self, side: Side, source_id: str) -> str:
+        """Our reference for the counterpart of this record: always the same, and it says nothing of the record."""
+        spec = self.spec
+        digest = self.workspace.keys.digest(
+            "reference", self.bridge.id, spec.left.resource.entity.name, spec.role, side.value, source_id
+        )
+        return f"{REFERENCE_PREFIX}{digest}"
+
+    def seen(self, side: Side, row: Row, now: datetime, *, listing: str = "") -> Seen:
+        """What this row showed, as hashes, with the keys by which it can be matched."""
+        entity = self.resource(side).entity
+        digest = self.digester(entity)
+        keys = {
+            name: digest(name, row.fields[name])
+            for name in entity.strong_keys
+            if name in row.fields and not is_empty(row.fields[name])
+        }
+        if "name" in row.fields and not is_empty(row.fields["name"]):
+            keys["name"] = digest("name", row.fields["name"])
+        if row.reference:
+            keys["_carries"] = row.reference
+        return Seen(
+            account_id=self.accounts[side].id,
+            resource=self.resource_name(side),
+            record_id=row.record_id,
+            fields={name: digest(name, value) for name, value in row.fields.items()},
+            keys=keys,
+            seen_at=now,
+            listing=listing,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """One reason to look at one record in one flow. `listed_at` is when the row in hand was asked for."""
+
+    side: Side
+    record_id: str
+    origin: Origin
+    change_ids: Sequence[str] = ()
+    deletion: bool = False
+    repair: bool = False
+    waiting: Waiting | None = None
+    listed_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How a look ended. `says` is one sentence for a person; `fields` are the names that were written."""
+
+    kind: Kind
+    says: str = ""
+    other_id: str = ""
+    fields: Sequence[str] = ()
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guards:
+    """What keeps two processes and a crash from doubling. A rig switches one off to show what it is good for."""
+
+    intent: bool = True
+    compare_and_set: bool = True
+    match_keys: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineSettings:
+    """`attempt_limit` bounds a write and with it its intent's deadline."""
+
+    attempt_limit: timedelta = timedelta(seconds=60)
+    index_max_age: timedelta = timedelta(minutes=15)
+    loop_writes: int = 5
+    loop_window: timedelta = timedelta(minutes=10)
+    recent_write: timedelta = timedelta(minutes=2)
+    keep_details: bool = True
+    guards: Guards = Guards()
+
+
+def is_ours(reference: str) -> bool:
+    return reference.startswith(REFERENCE_PREFIX)
+
+
+def gone_state(binding: Binding, side: Side) -> Literal["gone-left", "gone-right", "gone-both"]:
+    """The state of a binding after this side's record was found deleted."""
+    other_gone = binding.state in {"gone-both", f"gone-{side.other.value}"}
+    if other_gone:
+        return "gone-both"
+    return "gone-left" if side is Side.LEFT else "gone-right"
+
+
+def is_gone(binding: Binding, side: Side) -> bool:
+    return binding.state in {"gone-both", f"gone-{side.value}"}
+
+
+def returned_state(binding: Binding, side: Side) -> Literal["active", "gone-left", "gone-right"]:
+    """The state of a binding after this side's record was found again."""
+    if is_gone(binding, side.other):
+        return "gone-left" if side is Side.RIGHT else "gone-right"
+    return "active"
+
+
+def shared_values(fields: Fields, names: Sequence[str]) -> dict[str, Value]:
+    return {name: fields[name] for name in names if name in fields}

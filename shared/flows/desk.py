@@ -1,0 +1,256 @@
+"""The desk: how the engine reads and saves. Each method is one transaction or one vendor call with its record."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from shared import errors, failpoints
+from shared.clock import Clock, NewId
+from shared.connectors.contract import Row
+from shared.flows.context import EngineSettings, FlowContext, Kind, Look, Outcome
+from shared.flows.spec import Side
+from shared.model.normal import NORMALISER
+from shared.store import bindings, intents
+from shared.store.database import Database
+from shared.store.rows import Attempt, Binding, Intent, PairBase, Reason, Seen, Waiting
+from shared.store.settlement import BaseChange, Settlement
+
+
+@dataclass(frozen=True, slots=True)
+class Waits(Exception):
+    """Raised inside the engine to put a change aside; becomes a waiting row in `Desk.wait`."""
+
+    reason: Reason
+    says: str
+    until: datetime | None = None
+    blocked_on: str | None = None
+    candidates: Sequence[str] = ()
+
+
+class Desk:
+    """Saving and remembering for one look; made anew for each."""
+
+    def __init__(
+        self,
+        flow: FlowContext,
+        look: Look,
+        *,
+        database: Database,
+        clock: Clock,
+        new_id: NewId,
+        owner: str,
+        settings: EngineSettings,
+    ) -> None:
+        self.flow = flow
+        self.look = look
+        self.clock = clock
+        self.new_id = new_id
+        self.owner = owner
+        self.settings = settings
+        self.started = clock.monotonic()
+        self.began_at = clock.now()
+        self.story: dict[str, Any] = {}
+        self._database = database
+
+    @property
+    def now(self) -> datetime:
+        return self.clock.now()
+
+    async def read(self, unit: Callable[[Any], Awaitable[Any]]) -> Any:
+        return await self._database.read(unit)
+
+    async def run(self, unit: Callable[[Any], Awaitable[Any]]) -> Any:
+        return await self._database.run(unit)
+
+    async def binding(self) -> Binding | None:
+        flow, look = self.flow, self.look
+        return await self._database.read(
+            lambda connection: bindings.find(
+                connection, flow.bridge.id, self.entity, flow.spec.role, look.side.value, look.record_id
+            )
+        )
+
+    @property
+    def entity(self) -> str:
+        """Bindings belong to the left end's entity, whatever it becomes on the right."""
+        return self.flow.spec.left.resource.entity.name
+
+    async def read_source(self) -> Row | None:
+        return await self.read_side(self.look.side, self.look.record_id)
+
+    async def read_side(self, side: Side, record_id: str) -> Row | None:
+        """What the vendor shows now; None if it says that there is no such record."""
+        row = await self.flow.session(side).read(self.flow.resource_name(side), record_id)
+        self.note("read", side, row.fields if row is not None else None)
+        return None if row is None or row.gone else row
+
+    def note(self, what: str, side: Side, fields: Mapping[str, Any] | None) -> None:
+        """Keep for the attempt's sealed detail what was read or written."""
+        shown = None if fields is None else {name: _plain(value) for name, value in fields.items()}
+        self.story.setdefault(what, {})[side.value] = shown
+
+    def seen(self, side: Side, row: Row) -> Seen:
+        return self.flow.seen(side, row, self.now)
+
+    async def settle(
+        self,
+        kind: Kind,
+        says: str = "",
+        *,
+        other_id: str = "",
+        fields: Sequence[str] = (),
+        save: Settlement | None = None,
+    ) -> Outcome:
+        """Save what follows from this look, with its attempt, in one transaction."""
+        settlement = save or Settlement(now=self.now)
+        settlement = replace(
+            settlement, attempt=self._attempt(kind, says, other_id, fields), clear=self.look.waiting
+        )
+        await self._database.run(settlement)
+        if settlement.new_binding is not None:
+            failpoints.reach("binding saved")
+        if settlement.base_change is not None:
+            failpoints.reach("base saved")
+        return Outcome(kind=kind, says=says, other_id=other_id, fields=fields)
+
+    async def wait(self, waits: Waits, *, other_id: str = "") -> Outcome:
+        """Put the change aside: a waiting row and an attempt that says why."""
+        row = self.waiting_row(waits.reason, waits.says, until=waits.until, blocked_on=waits.blocked_on)
+        if waits.candidates:
+            row = replace(row, detail=self._seal({"candidates": list(waits.candidates)}, row.id))
+        kind: Kind = "needs a person" if row.needs_person else "waits"
+        settlement = Settlement(now=self.now, wait=row, attempt=self._attempt(kind, waits.says, other_id, ()))
+        await self._database.run(settlement)
+        failpoints.reach("waiting saved")
+        return Outcome(kind=kind, says=waits.says, other_id=other_id, until=row.not_before)
+
+    def waiting_row(
+        self, reason: Reason, says: str, *, until: datetime | None = None, blocked_on: str | None = None
+    ) -> Waiting:
+        look, flow, now = self.look, self.flow, self.now
+        old = look.waiting
+        tries = old.tries + 1 if old is not None else 1
+        return Waiting(
+            id=old.id if old is not None else self.new_id(),
+            workspace_id=flow.workspace.id,
+            flow_id=flow.row.id,
+            account_id=flow.accounts[look.side].id,
+            resource=flow.resource_name(look.side),
+            record_id=look.record_id,
+            reason=reason,
+            not_before=until or now,
+            first_seen=old.first_seen if old is not None else self.began_at,
+            updated_at=now,
+            tries=tries,
+            change_ids=tuple(look.change_ids),
+            deletion=look.deletion,
+            mode="repair" if look.repair else "nudge",
+            blocked_on=blocked_on,
+            says=says,
+        )
+
+    async def open_update(
+        self, binding: Binding, sent: Mapping[Side, Mapping[str, str]], *, held: Intent | None
+    ) -> tuple[Binding, Intent]:
+        """Commit the intent of an update and move the binding's version: whoever read the old one starts over."""
+        now = self.now
+        deadline = now + self.settings.attempt_limit
+        flat = {f"{side.value}.{name}": value for side, hashes in sent.items() for name, value in hashes.items()}
+        intent = Intent(
+            id=self.new_id(),
+            workspace_id=self.flow.workspace.id,
+            flow_id=self.flow.row.id,
+            subject=intents.update_subject(binding.id),
+            kind="update",
+            side=self.look.side.value,
+            source_id=self.look.record_id,
+            target_id=binding.id_of(self.look.side.other.value),
+            reference=binding.reference,
+            sent=flat,
+            owner=self.owner,
+            version=1,
+            opened_at=now,
+            deadline=deadline,
+        )
+        guards = self.settings.guards
+
+        async def unit(connection: Any) -> None:
+            if held is not None:
+                await intents.close(connection, held)
+            if guards.compare_and_set:
+                await bindings.save(
+                    connection, binding, expected=binding.version, base=binding.base, now=binding.updated_at
+                )
+            if guards.intent:
+                await intents.open_intent(connection, intent)
+
+        await self._database.run(unit)
+        failpoints.reach("intent saved")
+        version = binding.version + 1 if guards.compare_and_set else binding.version
+        return replace(binding, version=version), intent
+
+    async def close_intent(self, intent: Intent | None) -> None:
+        """The write certainly did not happen: nothing is open any more."""
+        if intent is not None and self.settings.guards.intent:
+            await self._database.run(lambda connection: intents.close(connection, intent))
+
+    def deadline_passed(self, intent: Intent) -> bool:
+        """Whether it is too late to send this write: somebody else may take it over at any moment."""
+        return self.now >= intent.deadline - timedelta(seconds=1)
+
+    def change_base(self, binding: Binding, base: PairBase, **more: Any) -> BaseChange:
+        expected = binding.version
+        return BaseChange(binding=binding, expected=expected, base=base, **more)
+
+    def empty_base(self) -> PairBase:
+        return PairBase(normaliser=NORMALISER, map_version=self.flow.map_version)
+
+    def _attempt(self, kind: Kind, says: str, other_id: str, fields: Sequence[str]) -> Attempt:
+        look, flow = self.look, self.flow
+        attempt_id = self.new_id()
+        detail = self._seal(self.story, attempt_id) if self.settings.keep_details and self.story else None
+        return Attempt(
+            id=attempt_id,
+            workspace_id=flow.workspace.id,
+            flow_id=flow.row.id,
+            account_id=flow.accounts[look.side].id,
+            resource=flow.resource_name(look.side),
+            record_id=look.record_id,
+            other_id=other_id,
+            at=self.began_at,
+            took_ms=round((self.clock.monotonic() - self.started) * 1000),
+            origin=look.origin,
+            outcome=kind,
+            says=says,
+            fields=tuple(fields),
+            change_ids=tuple(look.change_ids),
+            detail=detail,
+        )
+
+    def _seal(self, content: object, context: str) -> bytes:
+        return self.flow.workspace.keys.seal(msgspec.json.encode(content), context=context)
+
+
+def jitter() -> float:
+    """Spreads retries; nothing depends on its value."""
+    return random.random()  # noqa: S311 - no secret is made from it
+
+
+def _plain(value: Any) -> Any:
+    return value if value is None or isinstance(value, bool | str) else str(value)
+
+
+def stale_until(desk: Desk, written_at: datetime, side: Side) -> datetime:
+    return written_at + desk.flow.resource(side).visible_after
+
+
+def in_doubt_error(problem: errors.InDoubt, intent: Intent, now: datetime) -> errors.InDoubt:
+    """The same doubt, with the time from which the write may be looked for."""
+    wait = max(intent.deadline - now, timedelta(seconds=1))
+    return errors.InDoubt(problem.message, retry_after=wait, way_out=problem.way_out)

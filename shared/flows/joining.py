@@ -1,0 +1,364 @@
+"""Joining: an unbound record was looked at. Find its counterpart, or make it; double nothing.
+
+Creating is the one step that is not idempotent. The order is: what was read goes into the match index; an intent
+with our reference, a deadline and the strong match keys is committed; the index is asked once more (of two
+processes that meet here, one sees the other); the write is sent; binding, base and closing are one transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any, Literal
+
+from shared import errors, failpoints
+from shared.connectors.contract import LookUp, Row
+from shared.flows import documents, matching, pairs
+from shared.flows.context import FlowContext, Outcome, is_ours
+from shared.flows.desk import Desk, Waits, in_doubt_error
+from shared.flows.merge import Digest, fits
+from shared.flows.spec import Document, Side, TwoWay
+from shared.model.normal import NORMALISER, is_empty
+from shared.model.record import Fields
+from shared.store import bindings, index, intents, matches, sweeps
+from shared.store.rows import Binding, Intent, PairBase, Seen, SideBase
+from shared.store.settlement import Settlement
+
+_MEETING = timedelta(seconds=2)
+
+
+async def join(desk: Desk, row: Row) -> Outcome:
+    """Bring an unbound record of a live flow to its counterpart: found, made, or put before a person."""
+    flow, look = desk.flow, desk.look
+    spec = flow.spec
+    own = desk.seen(look.side, row)
+    await desk.run(lambda connection: index.save(connection, [own]))
+    subject = intents.create_subject(flow.bridge.id, desk.entity, spec.role, look.side.value, look.record_id)
+    pending: Intent | None = await desk.read(lambda connection: intents.by_subject(connection, subject))
+    if pending is not None and desk.now < _looked_for_at(flow, look.side.other, pending):
+        until = _looked_for_at(flow, look.side.other, pending)
+        raise Waits("intent", "The counterpart is being made by another attempt.", until=until)
+    if pending is None:
+        unwanted = _unwanted(flow, look.side, row)
+        if unwanted:
+            return await desk.settle("not wanted", unwanted)
+    fields = await wanted_fields(desk, row)
+    if pending is not None:
+        return await _resume(desk, row, own, fields, pending)
+    await _wait_for_maker(desk, row, own)
+    decided = await _decision(desk)
+    if decided is not None and decided.decision == "apart":
+        return await desk.settle("kept apart", "A person decided that this record stays alone.")
+    if decided is not None and decided.decision == "bind" and decided.chosen_id:
+        return await _bind(desk, row, own, decided.chosen_id)
+    if decided is None or decided.decision != "new":
+        found = await matching.find(desk, row, own, fields)
+        if found is not None:
+            return await _bind(desk, row, own, found)
+    return await _create(desk, row, own, fields, subject)
+
+
+def _unwanted(flow: FlowContext, side: Side, row: Row) -> str:
+    """Why this record is not made on the other side; "" if it is."""
+    if not flow.resource(side.other).writable:
+        return f"{flow.spec.end(side.other).connector.title} takes no new records of this kind."
+    if isinstance(flow.spec, Document):
+        return documents.unwanted(flow, row)
+    return flow.spec.create_when(row.fields, flow.options) if flow.spec.create_when is not None else ""
+
+
+async def wanted_fields(desk: Desk, row: Row) -> dict[str, Any]:
+    """The fields of the counterpart to be made, as its side can hold them, empty ones left out."""
+    flow, look = desk.flow, desk.look
+    spec = flow.spec
+    resource = flow.resource(look.side.other)
+    source: Fields = await documents.made(desk, row) if isinstance(spec, Document) else row.fields
+    names = spec.shared_fields()
+    return {
+        name: resource.fit(name, source[name])
+        for name in names
+        if name in source and resource.columns[name].writable and not is_empty(source[name])
+    }
+
+
+def _looked_for_at(flow: FlowContext, target: Side, intent: Intent) -> Any:
+    """From when an unanswered create may be looked for: looking earlier would find nothing and double it."""
+    return intent.deadline + flow.resource(target).visible_after
+
+
+async def _wait_for_maker(desk: Desk, row: Row, own: Seen) -> None:
+    """Wait if an open create made this record, or is about to make one with the same strong keys."""
+    flow = desk.flow
+    if is_ours(row.reference):
+        maker = await desk.read(lambda connection: intents.by_reference(connection, row.reference))
+        if maker is not None:
+            raise Waits(
+                "intent", "This record is being bound by the attempt that made it.", until=desk.now + _MEETING
+            )
+    if not desk.settings.guards.match_keys:
+        return
+    keys = strong_keys(flow, desk.look.side, own)
+    holder = await desk.read(lambda connection: intents.holder_of_keys(connection, _scope(desk), keys))
+    if holder is not None:
+        raise Waits("intent", "The same record is being carried from the other side.", until=desk.now + _MEETING)
+
+
+def strong_keys(flow: FlowContext, side: Side, own: Seen) -> dict[str, str]:
+    return {name: own.keys[name] for name in flow.spec.match_on if name in own.keys}
+
+
+def _scope(desk: Desk) -> str:
+    return f"{desk.flow.bridge.id}/{desk.entity}/{desk.flow.spec.role}"
+
+
+async def _decision(desk: Desk) -> matches.Finding | None:
+    flow, look = desk.flow, desk.look
+    found: matches.Finding | None = await desk.read(
+        lambda connection: matches.decision(connection, flow.row.id, look.side.value, look.record_id)
+    )
+    return found
+
+
+async def _bind(desk: Desk, row: Row, own: Seen, other_id: str) -> Outcome:
+    """Join two existing records, then bring them to agree. What is equal is adopted without a write."""
+    flow, look = desk.flow, desk.look
+    binding = new_binding(desk, other_id)
+    known = await desk.read(
+        lambda connection: index.seen(
+            connection, flow.accounts[look.side.other].id, flow.resource_name(look.side.other), [other_id]
+        )
+    )
+    if isinstance(flow.spec, TwoWay) and other_id in known and look.origin in {"load", "sweep"}:
+        base = _equal_base(flow, flow.spec, look.side, row, known[other_id])
+        if base is not None:
+            binding = replace(binding, base=base)
+            return await _save_bound(desk, binding, own, other_id)
+    await desk.run(lambda connection: bindings.add(connection, binding))
+    failpoints.reach("binding saved")
+    await desk.run(Settlement(now=desk.now, wake=_both_keys(desk, other_id)))
+    if isinstance(flow.spec, Document):
+        return await documents.follow(desk, binding, row)
+    return await pairs.agree(desk, binding, row)
+
+
+async def _save_bound(desk: Desk, binding: Binding, own: Seen, other_id: str) -> Outcome:
+    save = Settlement(now=desk.now, new_binding=binding, seen=[own], wake=_both_keys(desk, other_id))
+    return await desk.settle("bound", "Both records were there and agree.", other_id=other_id, save=save)
+
+
+def _equal_base(flow: FlowContext, spec: TwoWay, side: Side, row: Row, other: Seen) -> Any:
+    """The base of a pair whose shared fields are all equal, told from hashes alone; None if any differs."""
+    digest: Digest = flow.digester(spec.entity)
+    mine: dict[str, str] = {}
+    theirs: dict[str, str] = {}
+    for name in spec.shared_fields():
+        if name not in row.fields or name not in other.fields:
+            return None
+        mine[name], theirs[name] = digest(name, row.fields[name]), other.fields[name]
+        same = mine[name] == theirs[name]
+        if not same and not fits(flow.resource(side.other), name, row.fields[name], theirs[name], digest):
+            return None
+    sides = {side: SideBase(shown=mine), side.other: SideBase(shown=theirs)}
+    return replace(_empty(flow), left=sides[Side.LEFT], right=sides[Side.RIGHT])
+
+
+def _empty(flow: FlowContext) -> PairBase:
+    return PairBase(normaliser=NORMALISER, map_version=flow.map_version)
+
+
+def _both_keys(desk: Desk, other_id: str) -> list[str]:
+    side = desk.look.side
+    return [desk.flow.key(side, desk.look.record_id), desk.flow.key(side.other, other_id)]
+
+
+def new_binding(desk: Desk, other_id: str) -> Binding:
+    look, flow, now = desk.look, desk.flow, desk.now
+    left, right = (look.record_id, other_id) if look.side is Side.LEFT else (other_id, look.record_id)
+    return Binding(
+        id=desk.new_id(),
+        workspace_id=flow.workspace.id,
+        bridge_id=flow.bridge.id,
+        entity=desk.entity,
+        role=flow.spec.role,
+        left_id=left,
+        right_id=right,
+        state="active",
+        version=1,
+        base=desk.empty_base(),
+        reference=flow.reference(look.side, look.record_id),
+        created_at=now,
+        updated_at=now,
+    )
+
+
+async def _create(desk: Desk, row: Row, own: Seen, fields: Mapping[str, Any], subject: str) -> Outcome:
+    """Make the counterpart, intent first."""
+    flow, look = desk.flow, desk.look
+    await _index_is_complete(desk)
+    now = desk.now
+    intent = Intent(
+        id=desk.new_id(),
+        workspace_id=flow.workspace.id,
+        flow_id=flow.row.id,
+        subject=subject,
+        kind="create",
+        side=look.side.value,
+        source_id=look.record_id,
+        target_id=None,
+        reference=flow.reference(look.side, look.record_id),
+        sent={},
+        owner=desk.owner,
+        version=1,
+        opened_at=now,
+        deadline=now + desk.settings.attempt_limit,
+    )
+    keys = strong_keys(flow, look.side, own) if desk.settings.guards.match_keys else {}
+    if desk.settings.guards.intent:
+        await desk.run(lambda connection: intents.open_intent(connection, intent, scope=_scope(desk), keys=keys))
+        failpoints.reach("intent saved")
+    if desk.settings.guards.match_keys:
+        try:
+            found = await matching.find(desk, row, own, fields, ask_vendor=False)
+        except Waits:
+            await desk.close_intent(intent)
+            raise
+        if found is not None:
+            await desk.close_intent(intent)
+            return await _bind(desk, row, own, found)
+    return await _send_create(desk, row, own, fields, intent)
+
+
+async def _index_is_complete(desk: Desk) -> None:
+    """Creating is safe only if everything that exists on the other side has been seen; else ask for a sweep."""
+    flow, target = desk.flow, desk.look.side.other
+    account, resource = flow.accounts[target].id, flow.resource_name(target)
+    row = await desk.read(lambda connection: sweeps.find(connection, account, resource))
+    age = desk.settings.index_max_age.total_seconds()
+    if sweeps.is_complete(row, now=desk.now, max_age_seconds=age):
+        return
+    await desk.run(lambda connection: sweeps.request(connection, account, resource, now=desk.now))
+    raise Waits(
+        "index",
+        f"{flow.spec.end(target).connector.title} is listed before anything is made there.",
+        until=desk.now + timedelta(seconds=1),
+    )
+
+
+async def _send_create(desk: Desk, row: Row, own: Seen, fields: Mapping[str, Any], intent: Intent) -> Outcome:
+    flow, target = desk.flow, desk.look.side.other
+    session, resource = flow.session(target), flow.resource_name(target)
+    if desk.deadline_passed(intent):
+        raise errors.InDoubt("The time for this write was over before it was sent.")
+    desk.note("wrote", target, fields)
+    try:
+        answer = await session.create(resource, fields, reference=intent.reference)
+    except errors.InDoubt as problem:
+        raise in_doubt_error(problem, intent, desk.now) from problem
+    except (errors.Retryable, errors.Rejected, errors.NeedsOperator):
+        await desk.close_intent(intent)
+        raise
+    failpoints.reach("write answered")
+    return await _made(desk, row, own, fields, answer, intent, "created", "The counterpart was made.")
+
+
+async def _made(
+    desk: Desk,
+    row: Row,
+    own: Seen,
+    fields: Mapping[str, Any],
+    answer: Row,
+    intent: Intent,
+    kind: Literal["created", "bound"],
+    says: str,
+) -> Outcome:
+    """Save the binding of a record that we made, with what it showed in the answer as its base."""
+    flow, look = desk.flow, desk.look
+    base = await made_base(desk, row, fields, answer)
+    binding = replace(new_binding(desk, answer.record_id), base=base)
+    save = Settlement(
+        now=desk.now,
+        new_binding=binding,
+        close=[intent] if desk.settings.guards.intent else [],
+        seen=[own, flow.seen(look.side.other, answer, desk.now)],
+        wake=_both_keys(desk, answer.record_id),
+    )
+    return await desk.settle(kind, says, other_id=answer.record_id, fields=sorted(fields), save=save)
+
+
+async def made_base(desk: Desk, row: Row, fields: Mapping[str, Any], answer: Row) -> Any:
+    """What both sides showed when the counterpart was made; a field that the answer did not show has no base."""
+    flow, side = desk.flow, desk.look.side
+    spec = flow.spec
+    resource = flow.resource(side.other)
+    theirs_digest = flow.digester(resource.entity)
+    source: Fields = await documents.made(desk, row) if isinstance(spec, Document) else row.fields
+    mine_digest = theirs_digest if isinstance(spec, Document) else flow.digester(spec.entity)
+    mine: dict[str, str] = {}
+    theirs: dict[str, str] = {}
+    for name in spec.shared_fields():
+        if name not in source:
+            continue
+        if not resource.columns[name].shown:
+            mine[name] = mine_digest(name, source[name])
+        elif name in answer.fields:
+            mine[name] = mine_digest(name, source[name])
+            theirs[name] = theirs_digest(name, answer.fields[name])
+    sides = {
+        side: SideBase(shown=mine),
+        side.other: SideBase(shown=theirs, written_at=desk.now),
+    }
+    return replace(_empty(flow), left=sides[Side.LEFT], right=sides[Side.RIGHT])
+
+
+async def _resume(desk: Desk, row: Row, own: Seen, fields: Mapping[str, Any], pending: Intent) -> Outcome:
+    """A create of this record was sent, or not, and nobody knows: look for it; make it if it is not there."""
+    flow, target = desk.flow, desk.look.side.other
+    resource = flow.resource(target)
+    intent: Intent = await desk.run(
+        lambda connection: intents.take_over(
+            connection,
+            pending,
+            owner=desk.owner,
+            now=desk.now,
+            deadline=desk.now + desk.settings.attempt_limit,
+        )
+    )
+    if resource.look_up is LookUp.NONE:
+        raise Waits(
+            "in doubt",
+            "The counterpart may or may not have been made, and this vendor cannot be asked. "
+            "Look there; then join the two, or retry to make it.",
+        )
+    hits = await flow.session(target).by_reference(resource.name, intent.reference, fields)
+    hits = [hit for hit in hits if not hit.gone and await _is_free(desk, hit.record_id)]
+    if len(hits) > 1:
+        raise Waits(
+            "ambiguous",
+            "More than one record carries our reference.",
+            candidates=[hit.record_id for hit in hits],
+        )
+    if hits:
+        says = "The counterpart had been made before a crash or a lost answer; it was found again."
+        return await _made(desk, row, own, fields, hits[0], intent, "created", says)
+    found = await matching.find(desk, row, own, fields)
+    if found is not None:
+        await desk.close_intent(intent)
+        return await _bind(desk, row, own, found)
+    return await _send_create(desk, row, own, fields, intent)
+
+
+async def _is_free(desk: Desk, record_id: str) -> bool:
+    taken = await bound_on(desk, [record_id])
+    return record_id not in taken
+
+
+async def bound_on(desk: Desk, record_ids: Sequence[str]) -> dict[str, Binding]:
+    """Which of these records of the other side are bound already."""
+    flow, look = desk.flow, desk.look
+    found: dict[str, Binding] = await desk.read(
+        lambda connection: bindings.find_many(
+            connection, flow.bridge.id, desk.entity, flow.spec.role, look.side.other.value, record_ids
+        )
+    )
+    return found

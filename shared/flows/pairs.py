@@ -1,0 +1,379 @@
+"""Pairs: a bound record was looked at; bring both sides to agree by merging what each of them shows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from shared import errors, failpoints
+from shared.connectors.contract import Row
+from shared.flows.context import Outcome, gone_state, returned_state
+from shared.flows.desk import Desk, Waits, in_doubt_error, stale_until
+from shared.flows.merge import Base, Digest, Plan, Why, changed_fields, merge, plan_owned
+from shared.flows.spec import Side, TwoWay
+from shared.model.normal import NORMALISER
+from shared.model.record import Fields
+from shared.store import bindings, intents
+from shared.store.rows import Binding, Intent, PairBase, SideBase
+from shared.store.settlement import Settlement
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """An open update of this pair: `intent` is ours by take-over, `foreign` still belongs to its owner."""
+
+    intent: Intent | None = None
+    foreign: Intent | None = None
+
+
+async def agree(desk: Desk, binding: Binding, row: Row) -> Outcome:
+    """Merge a bound pair after a look at one of its records."""
+    flow, look = desk.flow, desk.look
+    spec = flow.spec
+    assert isinstance(spec, TwoWay)  # noqa: S101 - documents take their own way
+    held, binding = await open_intent(desk, binding)
+    digest = flow.digester(spec.entity)
+    base = usable_base(binding.base, flow.map_version, desk.now, foreign=held.foreign)
+    doubt = doubted(desk, binding.base)
+    edited, stale = changed_fields(
+        spec.shared_fields(), row.fields, base, look.side, digest, doubt_previous=look.side in doubt
+    )
+    if stale:
+        _wait_for_fresh(desk, binding, look.side)
+    if not edited and not look.repair:
+        return await _unchanged(desk, binding, row, base, digest, held)
+    plan = None
+    owned = all(spec.winner_of(name, flow.options) is look.side for name in edited)
+    alone = held.intent is None and held.foreign is None and not look.repair
+    if owned and alone and flow.resource(look.side.other).update == "partial":
+        plan = plan_owned(spec, row.fields, edited, base, look.side, digest)
+    rows: dict[Side, Row] = {look.side: row}
+    if plan is None:
+        other = await desk.read_side(look.side.other, binding.id_of(look.side.other.value))
+        if other is None:
+            return await counterpart_gone(desk, binding, look.side.other)
+        rows[look.side.other] = other
+        plan = merge(
+            spec,
+            flow.options,
+            rows[Side.LEFT].fields,
+            rows[Side.RIGHT].fields,
+            base,
+            digest,
+            doubt=doubt,
+            repair_from=look.side if look.repair else None,
+        )
+    return await carry_out(desk, binding, plan, rows, held)
+
+
+async def open_intent(desk: Desk, binding: Binding) -> tuple[Held, Binding]:
+    """The pair's open update, if any; taken over once its deadline has passed."""
+    subject = intents.update_subject(binding.id)
+    found: Intent | None = await desk.read(lambda connection: intents.by_subject(connection, subject))
+    if found is None:
+        return Held(), binding
+    if desk.now < found.deadline:
+        return Held(foreign=found), binding
+    base = remember_sent(binding.base, found, desk)
+
+    async def unit(connection: object) -> Intent:
+        await bindings.save(
+            connection,  # type: ignore[arg-type]
+            binding,
+            expected=binding.version,
+            base=base,
+            now=desk.now,
+        )
+        return await intents.take_over(
+            connection,  # type: ignore[arg-type]
+            found,
+            owner=desk.owner,
+            now=desk.now,
+            deadline=desk.now + desk.settings.attempt_limit,
+        )
+
+    taken: Intent = await desk.run(unit)
+    return Held(intent=taken), replace(binding, base=base, version=binding.version + 1)
+
+
+def remember_sent(base: PairBase, intent: Intent, desk: Desk) -> PairBase:
+    """Add what an unconfirmed write sent to what counts as ours, for as long as it may still land."""
+    until = desk.now + desk.settings.attempt_limit + desk.flow.resource(Side.LEFT).visible_after
+    sides = {side: base.of(side.value) for side in Side}
+    for side in Side:
+        sent = sent_of(intent.sent, side)
+        if sent:
+            old = sides[side]
+            ours = {name: list(hashes) for name, hashes in old.ours.items()}
+            for name, value in sent.items():
+                ours[name] = [*ours.get(name, ())[-4:], value]
+            sides[side] = replace(old, ours=ours, ours_until=until)
+    return replace(base, left=sides[Side.LEFT], right=sides[Side.RIGHT])
+
+
+def sent_of(sent: Mapping[str, str], side: Side) -> dict[str, str]:
+    prefix = f"{side.value}."
+    return {name.removeprefix(prefix): value for name, value in sent.items() if name.startswith(prefix)}
+
+
+def usable_base(stored: PairBase, map_version: int, now: datetime, *, foreign: Intent | None = None) -> Base:
+    """The base as merge sees it: empty if it was made by other rules, with what is in flight counted as ours."""
+    if stored.normaliser != NORMALISER or stored.map_version != map_version:
+        return Base()
+
+    def ours(side: Side) -> dict[str, frozenset[str]]:
+        one = stored.of(side.value)
+        known = dict(one.ours) if one.ours_until is not None and now < one.ours_until else {}
+        joined = {name: set(hashes) for name, hashes in known.items()}
+        for name, value in (sent_of(foreign.sent, side) if foreign is not None else {}).items():
+            joined.setdefault(name, set()).add(value)
+        return {name: frozenset(hashes) for name, hashes in joined.items()}
+
+    return Base(
+        left=stored.left.shown,
+        right=stored.right.shown,
+        previous_left=stored.left.previous,
+        previous_right=stored.right.previous,
+        ours_left=ours(Side.LEFT),
+        ours_right=ours(Side.RIGHT),
+    )
+
+
+def doubted(desk: Desk, stored: PairBase) -> frozenset[Side]:
+    """The sides that we wrote so recently that they may still show the value from before."""
+    sides = set()
+    for side in Side:
+        written_at = stored.of(side.value).written_at
+        if written_at is not None and desk.now < stale_until(desk, written_at, side):
+            sides.add(side)
+    return frozenset(sides)
+
+
+def _wait_for_fresh(desk: Desk, binding: Binding, side: Side) -> None:
+    written_at = binding.base.of(side.value).written_at or desk.now
+    raise Waits(
+        "stale",
+        f"{desk.flow.resource_name(side)} still shows the value from before our write.",
+        until=stale_until(desk, written_at, side) + timedelta(milliseconds=50),
+    )
+
+
+async def _unchanged(desk: Desk, binding: Binding, row: Row, base: Base, digest: Digest, held: Held) -> Outcome:
+    """The source shows nothing new: our own write came back, or nothing that this flow carries has changed."""
+    look, now = desk.look, desk.now
+    other_id = binding.id_of(look.side.other.value)
+    written_at = binding.base.of(look.side.value).written_at
+    ours = written_at is not None and now - written_at < desk.settings.recent_write
+    fresh = now - max(binding.updated_at, binding.created_at) < desk.settings.recent_write
+    if not ours and not fresh and look.origin == "change" and not look.deletion:
+        pause = desk.flow.resource(look.side).visible_after
+        if pause > timedelta(0):
+            says = "A change was told and none is shown: looked at once more."
+            raise Waits("recheck", says, until=now + pause)
+    save = Settlement(now=now, seen=[desk.seen(look.side, row)])
+    if held.intent is not None:
+        # The write of a stopped process: what it sent, or nothing, is what stands there now.
+        save = replace(save, close=[held.intent])
+    if ours:
+        return await desk.settle("echo", "Our own write came back.", other_id=other_id, save=save)
+    return await desk.settle(
+        "nothing", "Nothing that this flow carries has changed.", other_id=other_id, save=save
+    )
+
+
+async def carry_out(desk: Desk, binding: Binding, plan: Plan, rows: Mapping[Side, Row], held: Held) -> Outcome:
+    """Write what the plan says, intent first, and save what both sides then showed."""
+    if plan.stale:
+        _wait_for_fresh(desk, binding, next(iter(plan.stale)))
+    writes = {side: plan.writes(side) for side in Side if plan.writes(side)}
+    desk.story["decided"] = [
+        {"field": each.name, "why": each.why.value, "to": each.to.value if each.to else None}
+        | ({"overwritten": str(each.loser)} if each.loser is not None else {})
+        for each in plan.decisions
+    ]
+    look = desk.look
+    other_id = binding.id_of(look.side.other.value)
+    if held.foreign is not None:
+        if writes:
+            raise Waits("intent", "Another write of this pair is on its way.", until=held.foreign.deadline)
+        return await desk.settle("echo", "A write of this pair is on its way.", other_id=other_id)
+    if not writes:
+        base = next_base(binding.base, plan, {}, {}, desk)
+        save = Settlement(
+            now=desk.now,
+            base_change=desk.change_base(binding, base),
+            seen=[desk.seen(side, row) for side, row in rows.items()],
+            close=[held.intent] if held.intent is not None else [],
+        )
+        kept = any(each.why is Why.KEPT for each in plan.decisions)
+        says = "An emptied field does not empty the other side." if kept else "Both sides agree."
+        return await desk.settle("nothing", says, other_id=other_id, save=save)
+    _guard_against_loops(desk, binding)
+    return await write(desk, binding, plan, rows, writes, held)
+
+
+def _guard_against_loops(desk: Desk, binding: Binding) -> None:
+    since = desk.now - desk.settings.loop_window
+    recent = [moment for moment in binding.base.writes if moment > since]
+    person_insists = desk.look.origin == "person" or (
+        desk.look.waiting is not None and desk.look.waiting.reason == "retry" and desk.look.waiting.tries == 0
+    )
+    if len(recent) >= desk.settings.loop_writes and not person_insists:
+        raise Waits(
+            "loop",
+            f"This pair was written {len(recent)} times in {desk.settings.loop_window.total_seconds():.0f} s: "
+            "something writes against us. Retry when it is clear who.",
+        )
+
+
+async def write(
+    desk: Desk,
+    binding: Binding,
+    plan: Plan,
+    rows: Mapping[Side, Row],
+    writes: Mapping[Side, Fields],
+    held: Held,
+) -> Outcome:
+    """Intent, write, what the side shows now, base: one pair brought to agree."""
+    flow, look = desk.flow, desk.look
+    digests = {side: flow.digester(flow.resource(side).entity) for side in Side}
+    sent = {
+        side: {name: digests[side](name, value) for name, value in fields.items()}
+        for side, fields in writes.items()
+    }
+    binding, intent = await desk.open_update(binding, sent, held=held.intent)
+    shown: dict[Side, Row] = {}
+    # The counterpart first: it is what somebody waits for.
+    for side in sorted(writes, key=lambda each: each is look.side):
+        fields = writes[side]
+        record_id = binding.id_of(side.value)
+        whole = dict(rows[side].fields) | dict(fields) if side in rows else None
+        desk.note("wrote", side, fields)
+        answer = await _send(desk, intent, side, record_id, fields, whole, first=not shown)
+        failpoints.reach("write answered")
+        if answer is None:
+            await desk.close_intent(intent)
+            return await counterpart_gone(desk, binding, side)
+        shown[side] = answer
+    base = next_base(binding.base, plan, sent, shown, desk)
+    seen_rows = {**rows, **{side: row for side, row in shown.items() if _shows_all(desk, side)}}
+    save = Settlement(
+        now=desk.now,
+        base_change=desk.change_base(binding, base),
+        seen=[desk.seen(side, row) for side, row in seen_rows.items()],
+        close=[intent] if desk.settings.guards.intent else [],
+    )
+    names = sorted({name for fields in writes.values() for name in fields})
+    other_id = binding.id_of(look.side.other.value)
+    return await desk.settle("applied", _says(desk, writes), other_id=other_id, fields=names, save=save)
+
+
+async def _send(
+    desk: Desk, intent: Intent, side: Side, record_id: str, fields: Fields, whole: Fields | None, *, first: bool
+) -> Row | None:
+    """Send one write within its intent's deadline. A write that certainly did not happen leaves no intent."""
+    session, resource = desk.flow.session(side), desk.flow.resource_name(side)
+    if desk.deadline_passed(intent):
+        raise errors.InDoubt("The time for this write was over before it was sent.")
+    try:
+        return await session.update(resource, record_id, fields, whole=whole)
+    except errors.InDoubt as problem:
+        raise in_doubt_error(problem, intent, desk.now) from problem
+    except (errors.Retryable, errors.Rejected, errors.NeedsOperator):
+        if first:
+            await desk.close_intent(intent)
+        raise
+
+
+def _shows_all(desk: Desk, side: Side) -> bool:
+    return desk.flow.resource(side).update_answers == "all"
+
+
+def next_base(
+    old: PairBase,
+    plan: Plan,
+    sent: Mapping[Side, Mapping[str, str]],
+    shown: Mapping[Side, Row],
+    desk: Desk,
+) -> PairBase:
+    """The base after this look: agreed fields as they are, written fields as the side shows them now.
+
+    Fields that this look did not settle keep their base, so that an edit which nobody has looked at stays one.
+    """
+    rules_changed = old.normaliser != NORMALISER or old.map_version != desk.flow.map_version
+    sides: dict[Side, SideBase] = {}
+    for side in Side:
+        stored = SideBase() if rules_changed else old.of(side.value)
+        hashes = dict(stored.shown) | dict(plan.agreed(side))
+        previous, written_at = dict(stored.previous), stored.written_at
+        if side in sent:
+            digest = desk.flow.digester(desk.flow.resource(side).entity)
+            fields = shown[side].fields if side in shown else {}
+            for name, value in sent[side].items():
+                if name in stored.shown:
+                    previous[name] = stored.shown[name]
+                hashes[name] = digest(name, fields[name]) if name in fields else value
+            written_at = desk.now
+        elif written_at is not None and desk.now >= stale_until(desk, written_at, side):
+            previous = {}
+        expired = stored.ours_until is not None and desk.now >= stored.ours_until
+        sides[side] = SideBase(
+            shown=hashes,
+            previous=previous,
+            written_at=written_at,
+            ours={} if expired else stored.ours,
+            ours_until=None if expired else stored.ours_until,
+        )
+    writes = _recent(old.writes, desk)
+    return PairBase(
+        left=sides[Side.LEFT],
+        right=sides[Side.RIGHT],
+        normaliser=NORMALISER,
+        map_version=desk.flow.map_version,
+        writes=[*writes, desk.now] if sent else writes,
+    )
+
+
+def _recent(moments: Sequence[datetime], desk: Desk) -> list[datetime]:
+    since = desk.now - desk.settings.loop_window
+    return [moment for moment in moments if moment > since]
+
+
+def _says(desk: Desk, writes: Mapping[Side, Fields]) -> str:
+    parts = [
+        f"{', '.join(sorted(fields))} to {desk.flow.spec.end(side).connector.title}"
+        for side, fields in writes.items()
+    ]
+    return "Wrote " + "; ".join(parts) + "."
+
+
+async def counterpart_gone(desk: Desk, binding: Binding, side: Side) -> Outcome:
+    """The record that we wanted to read or write is not there any more."""
+    visible = binding.created_at + desk.flow.resource(side).visible_after
+    if desk.now < visible:
+        raise Waits("stale", "The counterpart was made moments ago and is not shown yet.", until=visible)
+    key = (desk.flow.accounts[side].id, desk.flow.resource_name(side), binding.id_of(side.value))
+    save = Settlement(
+        now=desk.now,
+        base_change=desk.change_base(binding, binding.base, state=gone_state(binding, side)),
+        forget=[key],
+    )
+    return await desk.settle(
+        "counterpart gone",
+        "The other record was deleted; it is not made again.",
+        other_id=binding.id_of(side.value),
+        save=save,
+    )
+
+
+async def returned(desk: Desk, binding: Binding, row: Row) -> Outcome:
+    """A record that was gone is there again: the pair is active again and is merged at the next look."""
+    state = returned_state(binding, desk.look.side)
+    save = Settlement(
+        now=desk.now,
+        base_change=desk.change_base(binding, binding.base, state=state),
+        seen=[desk.seen(desk.look.side, row)],
+    )
+    await desk.run(save)
+    raise Waits("retry", "The record is there again.", until=desk.now)

@@ -1,0 +1,263 @@
+"""Keys: what they protect, how they are derived, how they rotate. The only home of `cryptography`.
+
+Three rings, each read from one setting of the form `id:secret,id:secret` (the first is current, the others are
+still accepted; a secret is 32 random bytes in base64url):
+
+- door keys make and check hook tokens and the secrets that vendors echo in a hook's body;
+- log keys seal hook bodies in the event log, with a key derived per workspace;
+- store keys wrap each workspace's own random data key and hash key. They are never given to an ingress.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import os
+import re
+import struct
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from shared import errors
+
+_KEY_BYTES = 32
+_NONCE_BYTES = 12
+_KEY_ID = re.compile(r"[a-z0-9]{1,8}")
+_TOKEN_VERSION = 1
+_MAC_BYTES = 16
+
+Randomness = Callable[[int], bytes]
+
+
+def _encode(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+def _decode(text: str) -> bytes:
+    """Strict base64url without padding: raises ValueError for anything that `_encode` would not write."""
+    raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+    if _encode(raw) != text:
+        raise ValueError("not the canonical base64url form")
+    return raw
+
+
+def generate_ring(randomness: Randomness = os.urandom) -> str:
+    """A fresh ring with one key, in the form of the settings."""
+    return f"k1:{_encode(randomness(_KEY_BYTES))}"
+
+
+@dataclass(frozen=True, slots=True)
+class Ring:
+    """Keys by id; `current` is used for new material. Its text form never appears in a message."""
+
+    current: str
+    keys: Mapping[str, bytes]
+
+    def __repr__(self) -> str:
+        return f"Ring(current={self.current!r}, ids={sorted(self.keys)})"
+
+    @classmethod
+    def parse(cls, text: str, *, setting: str) -> Ring:
+        """Read `id:secret,id:secret`. Raises Misconfigured, naming `setting`, never the secret."""
+        way_out = "Set it to id:secret with 32 random bytes in base64url; `puente keys new` prints one."
+        keys: dict[str, bytes] = {}
+        for part in filter(None, (piece.strip() for piece in text.split(","))):
+            key_id, _, secret = part.partition(":")
+            try:
+                raw = _decode(secret.rstrip("="))
+            except (ValueError, binascii.Error):
+                raw = b""
+            if not _KEY_ID.fullmatch(key_id) or len(raw) != _KEY_BYTES or key_id in keys:
+                raise errors.Misconfigured(
+                    f"{setting} holds a key that cannot be read.", setting=setting, way_out=way_out
+                )
+            keys[key_id] = raw
+        if not keys:
+            raise errors.Misconfigured(f"{setting} is empty.", setting=setting, way_out=way_out)
+        return cls(next(iter(keys)), keys)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hook:
+    """What a hook URL stands for: one kind of event of one account, at one generation of its registration."""
+
+    workspace: str
+    account: str
+    hook_kind: str
+    generation: int
+
+
+class DoorKeys:
+    """Makes and reads hook tokens; derives the secrets that a vendor echoes."""
+
+    def __init__(self, ring: Ring) -> None:
+        self._ring = ring
+
+    def token(self, hook: Hook) -> str:
+        """The token of a hook URL, under the current key. Ids are at most 255 bytes each."""
+        head = _token_head(hook, self._ring.current)
+        return _encode(head + self._mac(self._ring.current, b"hook-token", head)[:_MAC_BYTES])
+
+    def read(self, token: str) -> Hook | None:
+        """The hook that an authentic token names, whichever known key made it; None for anything else."""
+        if len(token) > 1200:
+            return None
+        try:
+            raw = _decode(token)
+            head, mac = raw[:-_MAC_BYTES], raw[-_MAC_BYTES:]
+            hook, key_id = _read_head(head)
+        except (ValueError, binascii.Error, struct.error, IndexError):
+            return None
+        if key_id not in self._ring.keys:
+            return None
+        expected = self._mac(key_id, b"hook-token", head)[:_MAC_BYTES]
+        return hook if hmac.compare_digest(mac, expected) else None
+
+    def secret(self, hook: Hook) -> str:
+        """The secret to register at the vendor for this hook."""
+        return self._secret_of(self._ring.current, hook)
+
+    def secret_matches(self, hook: Hook, given: str) -> bool:
+        """True if `given` is this hook's secret under any known key. An empty one never matches."""
+        raw = given.encode("utf-8", "surrogatepass")
+        matches = [hmac.compare_digest(self._secret_of(key_id, hook).encode(), raw) for key_id in self._ring.keys]
+        return any(matches)
+
+    def _secret_of(self, key_id: str, hook: Hook) -> str:
+        parts = ("hook-secret", hook.workspace, hook.account, hook.hook_kind, str(hook.generation))
+        return _encode(self._mac(key_id, b"hook-secret", "|".join(parts).encode()))
+
+    def _mac(self, key_id: str, purpose: bytes, message: bytes) -> bytes:
+        return hmac.digest(self._ring.keys[key_id], purpose + b"\0" + message, "sha256")
+
+
+def _token_head(hook: Hook, key_id: str) -> bytes:
+    parts = [part.encode() for part in (key_id, hook.workspace, hook.account, hook.hook_kind)]
+    if any(len(part) > 255 for part in parts):
+        raise ValueError("a part of a hook token is longer than 255 bytes")
+    packed = b"".join(bytes((len(part),)) + part for part in parts)
+    return bytes((_TOKEN_VERSION,)) + packed + struct.pack(">I", hook.generation)
+
+
+def _read_head(head: bytes) -> tuple[Hook, str]:
+    if head[0] != _TOKEN_VERSION:
+        raise ValueError("unknown token version")
+    parts: list[str] = []
+    at = 1
+    for _ in range(4):
+        length = head[at]
+        piece = head[at + 1 : at + 1 + length]
+        if len(piece) != length:
+            raise ValueError("token cut short")
+        parts.append(piece.decode())
+        at += 1 + length
+    if len(head) != at + 4:
+        raise ValueError("token has a wrong length")
+    (generation,) = struct.unpack(">I", head[at:])
+    return Hook(workspace=parts[1], account=parts[2], hook_kind=parts[3], generation=generation), parts[0]
+
+
+def _seal(key: bytes, plain: bytes, context: bytes, randomness: Randomness) -> bytes:
+    nonce = randomness(_NONCE_BYTES)
+    return nonce + AESGCM(key).encrypt(nonce, plain, context)
+
+
+def _open(key: bytes, sealed: bytes, context: bytes) -> bytes:
+    try:
+        return AESGCM(key).decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], context)
+    except (InvalidTag, ValueError) as problem:
+        raise errors.NeedsOperator(
+            "Sealed data cannot be opened: the key is missing or the data was changed.",
+            way_out="Check that every key that was ever current is still in the key settings.",
+        ) from problem
+
+
+class LogKeys:
+    """Seals the bodies of hooks in the event log, with one derived key per workspace."""
+
+    def __init__(self, ring: Ring, randomness: Randomness = os.urandom) -> None:
+        self._ring = ring
+        self._randomness = randomness
+        self._derived = lru_cache(maxsize=4096)(self._derive)
+
+    @property
+    def current(self) -> str:
+        return self._ring.current
+
+    def seal(self, body: bytes, *, workspace: str, change_id: str) -> bytes:
+        """Seal a body under the current key; its id travels beside it (`Change.body_key`)."""
+        return _seal(self._derived(self._ring.current, workspace), body, change_id.encode(), self._randomness)
+
+    def open(self, sealed: bytes, *, key_id: str, workspace: str, change_id: str) -> bytes:
+        """Raises NeedsOperator when the key is gone or the bytes were changed."""
+        if key_id not in self._ring.keys:
+            raise errors.NeedsOperator(
+                f"The log key {key_id!r} is not among PUENTE_LOG_KEYS.",
+                way_out="Add the old key behind the current one.",
+            )
+        return _open(self._derived(key_id, workspace), sealed, change_id.encode())
+
+    def _derive(self, key_id: str, workspace: str) -> bytes:
+        kdf = HKDF(algorithm=hashes.SHA256(), length=_KEY_BYTES, salt=None, info=b"log|" + workspace.encode())
+        return kdf.derive(self._ring.keys[key_id])
+
+
+@dataclass(frozen=True, slots=True)
+class WorkspaceKeys:
+    """A workspace's own keys, unwrapped: one seals what is stored, the other makes keyed hashes."""
+
+    data: bytes
+    hashing: bytes
+
+    def __repr__(self) -> str:
+        return "WorkspaceKeys(...)"
+
+    def seal(self, plain: bytes, *, context: str, randomness: Randomness = os.urandom) -> bytes:
+        return _seal(self.data, plain, context.encode(), randomness)
+
+    def open(self, sealed: bytes, *, context: str) -> bytes:
+        return _open(self.data, sealed, context.encode())
+
+    def digest(self, *parts: str) -> str:
+        """A keyed hash of the parts (16 bytes in base64url): equal for equal parts, says nothing else."""
+        message = b"".join(struct.pack(">I", len(raw)) + raw for raw in (part.encode() for part in parts))
+        return _encode(hmac.digest(self.hashing, message, hashlib.sha256)[:16])
+
+
+class StoreKeys:
+    """Wraps workspace keys. The wrapped form is `key id` + ":" + base64url."""
+
+    def __init__(self, ring: Ring, randomness: Randomness = os.urandom) -> None:
+        self._ring = ring
+        self._randomness = randomness
+
+    def new_workspace_keys(self) -> WorkspaceKeys:
+        return WorkspaceKeys(self._randomness(_KEY_BYTES), self._randomness(_KEY_BYTES))
+
+    def wrap(self, keys: WorkspaceKeys, *, workspace: str) -> str:
+        sealed = _seal(
+            self._ring.keys[self._ring.current],
+            keys.data + keys.hashing,
+            b"workspace|" + workspace.encode(),
+            self._randomness,
+        )
+        return f"{self._ring.current}:{_encode(sealed)}"
+
+    def unwrap(self, wrapped: str, *, workspace: str) -> WorkspaceKeys:
+        """Raises NeedsOperator when the store key that wrapped it is not in PUENTE_STORE_KEYS."""
+        key_id, _, text = wrapped.partition(":")
+        if key_id not in self._ring.keys:
+            raise errors.NeedsOperator(
+                f"The store key {key_id!r} is not among PUENTE_STORE_KEYS.",
+                way_out="Add the old key behind the current one.",
+            )
+        raw = _open(self._ring.keys[key_id], _decode(text), b"workspace|" + workspace.encode())
+        return WorkspaceKeys(raw[:_KEY_BYTES], raw[_KEY_BYTES:])

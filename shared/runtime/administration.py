@@ -1,0 +1,243 @@
+"""Setting up: workspaces, accounts, bridges and flows, as the command line and the console do it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+
+from shared import errors
+from shared.connectors.contract import Access, Check, Connector
+from shared.flows import catalog
+from shared.runtime.parts import Parts
+from shared.runtime.workspaces import Used, access_of, must_get
+from shared.store import directory, loads, sweeps
+from shared.store.directory import unknown
+from shared.store.rows import Account, Bridge, FlowRow, Load, SideName
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
+
+
+async def add_workspace(
+    parts: Parts,
+    name: str,
+    *,
+    title: str,
+    country: str = "ES",
+    locale: str = "es",
+    time_zone: str = "Europe/Madrid",
+) -> None:
+    """Raises Misconfigured for a name that cannot be one or is taken."""
+    if not _NAME.fullmatch(name):
+        raise errors.Misconfigured(
+            f"{name!r} cannot be a workspace's name.", way_out="Use 1 to 40 of a-z, 0-9 and the hyphen."
+        )
+    if not re.fullmatch(r"[A-Z]{2}", country) or locale not in {"es", "en"}:
+        raise errors.Misconfigured(
+            "The country is two letters (ES), the language es or en.", way_out="Give --country ES --locale es."
+        )
+    try:
+        await parts.database.run(
+            lambda connection: directory.add_workspace(
+                connection,
+                name,
+                title=title or name,
+                country=country,
+                locale=locale,
+                time_zone=time_zone,
+                store_keys=parts.keys.store,
+                now=parts.clock.now(),
+            )
+        )
+    except errors.Lost:
+        raise errors.Misconfigured(
+            f"There is a workspace {name!r} already.", way_out="Choose another name."
+        ) from None
+
+
+def connector_of(parts: Parts, system: str) -> Connector:
+    connector = parts.workspaces.connectors.get(system)
+    if connector is None:
+        raise unknown("system", system, sorted(parts.workspaces.connectors))
+    return connector
+
+
+def new_account(
+    parts: Parts,
+    used: Used,
+    system: str,
+    *,
+    base_url: str,
+    credentials: Mapping[str, str],
+    settings: Mapping[str, str] | None = None,
+    name: str = "",
+) -> Account:
+    """The account as it would be saved; nothing is saved here. Raises Misconfigured for a wrong value."""
+    connector = connector_of(parts, system)
+    wanted = [each.name for each in connector.credentials]
+    missing = [each for each in wanted if not credentials.get(each)]
+    if missing:
+        raise errors.Misconfigured(
+            f"{connector.title} needs {', '.join(missing)}.", way_out="Give it at the prompt or on standard input."
+        )
+    account = Account(
+        id=f"{used.workspace.id}.{name or system}",
+        workspace_id=used.workspace.id,
+        system=system,
+        base_url=base_url.strip().rstrip("/"),
+        identity="",
+        credentials={each: credentials[each].strip() for each in wanted},
+        settings=dict(settings or {}),
+        generation=1,
+    )
+    return replace(account, identity=connector.identity(access_of(account, used.workspace)))
+
+
+async def save_account(parts: Parts, used: Used, account: Account) -> None:
+    """Raises Misconfigured if the name or the vendor's account is in use in this installation."""
+    try:
+        await parts.database.run(
+            lambda connection: directory.add_account(connection, account, used.workspace.keys, parts.clock.now())
+        )
+    except errors.Lost:
+        raise errors.Misconfigured(
+            f"{account.id} is there already, or {account.identity} belongs to another workspace.",
+            way_out="`puente account list` shows the accounts; change one with `puente account set`.",
+        ) from None
+
+
+async def check_account(parts: Parts, used: Used, account: Account) -> list[Check]:
+    """Every check of activation, in order; ends after the first that makes the rest meaningless."""
+    session = parts.workspaces.open(account, used.workspace)
+    try:
+        return [check async for check in session.checks()]
+    finally:
+        await session.close()
+
+
+async def add_bridge(parts: Parts, used: Used, left: str, right: str) -> Bridge:
+    """Join two accounts of a workspace; every flow between their systems starts as a draft."""
+    accounts = used.directory.accounts
+    names = {each: f"{used.workspace.id}.{each}" if each not in accounts else each for each in (left, right)}
+    for each in names.values():
+        if each not in accounts:
+            raise unknown("account", each, sorted(accounts))
+    one, two = accounts[names[left]], accounts[names[right]]
+    specs = catalog.between(one.system, two.system)
+    if not specs and catalog.between(two.system, one.system):
+        one, two = two, one
+        specs = catalog.between(one.system, two.system)
+    if not specs:
+        raise errors.Misconfigured(
+            f"There is no flow between {one.system} and {two.system}.",
+            way_out=f"Flows: {', '.join(sorted(catalog.FLOWS))}.",
+        )
+    short = [each.id.removeprefix(f"{used.workspace.id}.") for each in (one, two)]
+    bridge = Bridge(
+        id=f"{used.workspace.id}.{short[0]}-{short[1]}",
+        workspace_id=used.workspace.id,
+        left_account=one.id,
+        right_account=two.id,
+    )
+    several = len(used.directory.bridges) > 0
+    flows = [
+        FlowRow(
+            id=f"{used.workspace.id}.{spec.name}" + (f".{short[0]}-{short[1]}" if several else ""),
+            workspace_id=used.workspace.id,
+            bridge_id=bridge.id,
+            spec=spec.name,
+            entity=spec.left.resource.entity.name,
+            state="draft",
+            state_before_pause=None,
+            pause_reason=None,
+            options={},
+            live_since=None,
+        )
+        for spec in specs
+    ]
+    ends = {
+        (account.id, end.resource_name) for spec in specs for account, end in ((one, spec.left), (two, spec.right))
+    }
+    now = parts.clock.now()
+
+    async def unit(connection: object) -> None:
+        await directory.add_bridge(connection, bridge, flows, now)  # type: ignore[arg-type]
+        for account_id, resource in sorted(ends):
+            await sweeps.ensure(connection, bridge.workspace_id, account_id, resource, now=now)  # type: ignore[arg-type]
+
+    try:
+        await parts.database.run(unit)
+    except errors.Lost:
+        raise errors.Misconfigured(
+            f"{one.id} and {two.id} are joined already.", way_out="`puente flow list` shows their flows."
+        ) from None
+    return bridge
+
+
+async def start_load(
+    parts: Parts, flow: FlowRow, *, side: SideName, then_side: SideName | None, since: str | None
+) -> Load:
+    """Ask for a load. The flow must have been reviewed. Raises Misconfigured otherwise."""
+    state = flow.state_before_pause if flow.state == "paused" else flow.state
+    if state in {"draft", "matching"}:
+        raise errors.Misconfigured(
+            f"{flow.id} is in state {flow.state}: it was not reviewed.",
+            way_out=f"Run `puente match approve {flow.id}` first.",
+        )
+    now = parts.clock.now()
+    load = Load(
+        id=parts.new_id(),
+        workspace_id=flow.workspace_id,
+        flow_id=flow.id,
+        side=side,
+        then_side=then_side,
+        state="running",
+        since=None,
+        cursor=None,
+        pages=0,
+        done=0,
+        total=None,
+        counts={},
+        problem=None,
+        next_at=now,
+        started_at=now,
+        updated_at=now,
+        version=1,
+    )
+    options = dict(flow.options) | ({"since": since} if since else {})
+
+    async def unit(connection: object) -> None:
+        for old in await loads.of_flow(connection, flow.id):  # type: ignore[arg-type]
+            if old.state == "running":
+                raise errors.Misconfigured(
+                    f"A load of {flow.id} is running.", way_out="`puente status` shows how far it is."
+                )
+        await loads.add(connection, load)  # type: ignore[arg-type]
+        await directory.set_flow(
+            connection,  # type: ignore[arg-type]
+            flow,
+            state="loading",
+            options=options,
+            live_since=flow.live_since or now,
+        )
+
+    await parts.database.run(unit)
+    return load
+
+
+def flow_of(used: Used, name: str) -> FlowRow:
+    """A flow by its id or its short name. Raises Misconfigured with the known ones."""
+    flows = used.directory.flows
+    for candidate in (name, f"{used.workspace.id}.{name}"):
+        if candidate in flows:
+            return flows[candidate]
+    raise unknown("flow", name, sorted(flows))
+
+
+async def used_of(parts: Parts, name: str) -> Used:
+    """The workspace that a name (of it, or of something in it) belongs to."""
+    return await must_get(parts.workspaces, name.partition(".")[0])
+
+
+def access_in(used: Used, account: Account) -> Access:
+    return access_of(account, used.workspace)

@@ -1,0 +1,348 @@
+"""The consumer: from the log to the scheduler, and the settled prefix back to the log.
+
+An entry is settled when its record was looked at in every flow, or put aside in the store, or needs no look. The
+offset follows the settled prefix, so it is never further behind than one attempt's time limit.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from functools import partial
+
+import structlog
+
+from shared import errors, failpoints
+from shared.clock import Clock, NewId
+from shared.eventlog.port import Entry, EventLog, Position, Subscription
+from shared.flows.context import Outcome
+from shared.model.change import Change, shard_of
+from shared.runtime.runner import Job
+from shared.runtime.scheduler import Scheduler
+from shared.runtime.workspaces import Used, Workspaces
+from shared.store import sweeps, waiting
+from shared.store.database import Database, StoreUnreachable
+from shared.store.rows import Waiting
+
+_log = structlog.get_logger("puente.sync")
+
+GROUP = "puente.sync"
+_BATCH = 500
+_POLL = timedelta(milliseconds=250)
+_FULL = 4000
+_DRAIN = timedelta(seconds=6)
+# A burst that tells every record once is answered by one listing, begun when it has calmed down for a moment.
+_BURST = timedelta(seconds=2)
+
+
+class Prefix:
+    """Which positions of each partition are settled; gives the highest one with nothing unsettled before it."""
+
+    def __init__(self) -> None:
+        self._open: dict[int, OrderedDict[int, bool]] = {}
+
+    def add(self, position: Position) -> None:
+        self._open.setdefault(position.partition, OrderedDict())[position.offset] = False
+
+    def settle(self, position: Position) -> None:
+        offsets = self._open.get(position.partition)
+        if offsets is not None and position.offset in offsets:
+            offsets[position.offset] = True
+
+    def take(self) -> list[Position]:
+        """The positions to commit now, one per partition; forgotten here."""
+        settled: list[Position] = []
+        for partition, offsets in self._open.items():
+            last: int | None = None
+            while offsets and offsets[next(iter(offsets))]:
+                last, _ = offsets.popitem(last=False)
+            if last is not None:
+                settled.append(Position(partition=partition, offset=last))
+        return settled
+
+    def forget(self, partitions: Iterable[int]) -> None:
+        for partition in partitions:
+            self._open.pop(partition, None)
+
+    @property
+    def unsettled(self) -> int:
+        return sum(len(offsets) for offsets in self._open.values())
+
+
+class Consumer:
+    """Reads entries of the shards that this process holds and hands their records to the scheduler."""
+
+    def __init__(
+        self,
+        *,
+        log: EventLog,
+        scheduler: Scheduler,
+        workspaces: Workspaces,
+        database: Database,
+        clock: Clock,
+        new_id: NewId,
+        budget: int = 500,
+        store_patience: timedelta = timedelta(minutes=30),
+    ) -> None:
+        self._log = log
+        self._scheduler = scheduler
+        self._workspaces = workspaces
+        self._database = database
+        self._clock = clock
+        self._new_id = new_id
+        self._budget = budget
+        self._patience = store_patience
+        self._prefix = Prefix()
+        self._subscription: Subscription | None = None
+        self._retries: set[asyncio.Task[None]] = set()
+        self._store_away_since: datetime | None = None
+        self._fatal: BaseException | None = None
+        self._burst_until: dict[str, datetime] = {}
+
+    @property
+    def shards(self) -> frozenset[int]:
+        """The shards that this process holds now."""
+        return self._subscription.shards if self._subscription is not None else frozenset()
+
+    @property
+    def store_away(self) -> bool:
+        return self._store_away_since is not None
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Consume until `stop` is set, then settle what runs and commit it."""
+        async with self._log.subscribe(
+            group=GROUP, on_assigned=self._assigned, on_revoked=self._revoked
+        ) as subscription:
+            self._subscription = subscription
+            try:
+                while not stop.is_set():
+                    await self._turn(subscription)
+                await self._drain(subscription)
+            finally:
+                self._subscription = None
+
+    async def _turn(self, subscription: Subscription) -> None:
+        if self._fatal is not None:
+            raise self._fatal
+        full = self._scheduler.total >= _FULL or self._prefix.unsettled >= 4 * _FULL
+        if full or self.store_away:
+            subscription.pause()
+        else:
+            subscription.resume()
+        for entry in await subscription.next_batch(limit=_BATCH, wait=_POLL):
+            await self._accept(entry)
+        if self.store_away:
+            await self._look_for_store()
+        await self._commit(subscription)
+
+    async def _commit(self, subscription: Subscription) -> None:
+        settled = self._prefix.take()
+        if not settled:
+            return
+        try:
+            await subscription.commit(*settled)
+            failpoints.reach("offset committed")
+        except errors.Lost:
+            _log.info("commit.lost", partitions=[position.partition for position in settled])
+
+    async def _drain(self, subscription: Subscription) -> None:
+        self._scheduler.drop(lambda job: job.origin == "change")
+        await self._scheduler.stop(within=_DRAIN.total_seconds())
+        await self._commit(subscription)
+
+    async def _assigned(self, shards: frozenset[int]) -> None:
+        _log.info("shards.assigned", shards=len(shards))
+
+    async def _revoked(self, shards: frozenset[int]) -> None:
+        """Start nothing new of these shards, let what runs end for some seconds, commit, let go."""
+        self._scheduler.drop(lambda job: shard_of(job.workspace_id) in shards)
+        await self._scheduler.drained(shards, within=_DRAIN.total_seconds())
+        if self._subscription is not None:
+            await self._commit(self._subscription)
+        self._prefix.forget(shards)
+        _log.info("shards.revoked", shards=len(shards))
+
+    async def _accept(self, entry: Entry) -> None:
+        self._prefix.add(entry.position)
+        while True:
+            try:
+                await self._dispatch(entry)
+            except StoreUnreachable as problem:
+                self._store_went_away(problem)
+                await self._wait_for_store()
+            else:
+                return
+
+    async def _dispatch(self, entry: Entry) -> None:
+        """Give an entry its way: a job, a row that waits, a sweep, or nothing to do."""
+        change = entry.change
+        if change.what == "unreadable":
+            await self._bury_unreadable(entry)
+            self._prefix.settle(entry.position)
+            return
+        used = await self._workspaces.get(change.workspace)
+        account = used.directory.accounts.get(change.account) if used is not None else None
+        if used is None or account is None or account.system != change.system:
+            _log.warning("change.unknown", change=change.id, workspace=change.workspace, account=change.account)
+            self._prefix.settle(entry.position)
+            return
+        if change.what == "gap":
+            await self._request_sweep(change, gap=True)
+            self._prefix.settle(entry.position)
+            return
+        if change.hook_kind and change.generation != account.generation and not change.run:
+            _log.info("change.stale_generation", change=change.id, account=account.id)
+            self._prefix.settle(entry.position)
+            return
+        kind = self._workspaces.connectors[account.system].hooks.kinds.get(change.hook_kind)
+        if kind is not None and kind.bulk:
+            await self._request_sweep(change, gap=False)
+            self._prefix.settle(entry.position)
+            return
+        await self._submit(entry, used)
+
+    async def _submit(self, entry: Entry, used: Used) -> None:
+        change = entry.change
+        if not used.flows_of(change.account, change.resource):
+            self._prefix.settle(entry.position)
+            return
+        if self._scheduler.count(change.workspace) >= self._budget and not self._scheduler.is_known(
+            (change.account, change.resource, change.record_id, "")
+        ):
+            await self._put_aside(change, used)
+            self._prefix.settle(entry.position)
+            return
+        job = job_of(change)
+        settled = self._scheduler.submit(job)
+        settled.add_done_callback(lambda done: self._done(done, entry.position, job))
+
+    def _done(self, done: asyncio.Future[list[Outcome]], position: Position, job: Job) -> None:
+        if done.cancelled():
+            return  # not settled: whoever holds the shard next reads it again
+        problem = done.exception()
+        if problem is None:
+            self._prefix.settle(position)
+        elif isinstance(problem, StoreUnreachable):
+            self._store_went_away(problem)
+            task = asyncio.create_task(self._again(position, job))
+            self._retries.add(task)
+            task.add_done_callback(self._retries.discard)
+        else:
+            self._fatal = problem
+
+    async def _again(self, position: Position, job: Job) -> None:
+        """The store was away when this job ran: run it when the store is back. Its position stays unsettled."""
+        while self.store_away:
+            await self._clock.sleep(timedelta(milliseconds=200))
+        settled = self._scheduler.submit(job)
+        settled.add_done_callback(lambda done: self._done(done, position, job))
+
+    def _store_went_away(self, problem: StoreUnreachable) -> None:
+        if self._store_away_since is None:
+            self._store_away_since = self._clock.now()
+            _log.warning("store.away", problem=problem.message, way_out=problem.way_out)
+
+    async def _wait_for_store(self) -> None:
+        """Keep the membership alive while an entry in hand waits for the store."""
+        while self.store_away:
+            if self._subscription is not None:
+                self._subscription.pause()
+                await self._subscription.next_batch(limit=1, wait=_POLL)
+            await self._look_for_store()
+
+    async def _look_for_store(self) -> None:
+        since = self._store_away_since
+        if since is None:
+            return
+        try:
+            await self._database.ping()
+        except StoreUnreachable:
+            if self._clock.now() - since > self._patience:
+                raise
+            await self._clock.sleep(_POLL)
+            return
+        self._store_away_since = None
+        _log.info("store.back", away_s=round((self._clock.now() - since).total_seconds()))
+
+    async def _put_aside(self, change: Change, used: Used) -> None:
+        """Too much of one workspace in memory: the store holds it until its turn comes."""
+        now = self._clock.now()
+        for flow, _side in used.flows_of(change.account, change.resource):
+            row = self._waiting(change, flow.row.id, now, says="Put aside: this workspace changes very fast.")
+            await self._database.run(partial(waiting.fold_or_put, row=row))
+
+    def _waiting(self, change: Change, flow_id: str, now: datetime, *, says: str) -> Waiting:
+        return Waiting(
+            id=self._new_id(),
+            workspace_id=change.workspace,
+            flow_id=flow_id,
+            account_id=change.account,
+            resource=change.resource,
+            record_id=change.record_id,
+            reason="budget",
+            not_before=now,
+            first_seen=change.seen_at,
+            updated_at=now,
+            change_ids=(change.id,),
+            deletion=change.deletion,
+            mode=change.mode,
+            run=change.run,
+            says=says,
+        )
+
+    async def _bury_unreadable(self, entry: Entry) -> None:
+        """An authentic body that could not be read: a person sees it; a sweep stands in for what it told."""
+        change, now = entry.change, self._clock.now()
+        place = f"{entry.position.partition}/{entry.position.offset}"
+        row = Waiting(
+            id=self._new_id(),
+            workspace_id=change.workspace,
+            flow_id="",
+            account_id=change.account,
+            resource=change.hook_kind or "-",
+            record_id=change.id,
+            reason="unreadable",
+            not_before=now,
+            first_seen=change.seen_at,
+            updated_at=now,
+            change_ids=(change.id,),
+            says=f"A hook of kind {change.hook_kind or '?'} could not be read (log position {place}). "
+            f"{entry.problem}".strip(),
+        )
+        await self._database.run(lambda connection: waiting.put(connection, row))
+        if change.account:
+            await self._request_sweep(change, gap=False)
+
+    async def _request_sweep(self, change: Change, *, gap: bool) -> None:
+        """Have the account listed: a gap at the door, or a burst that tells every record once."""
+        now = self._clock.now()
+        kind = None
+        used = await self._workspaces.get(change.workspace)
+        account = used.directory.accounts.get(change.account) if used is not None else None
+        if account is not None:
+            kind = self._workspaces.connectors[account.system].hooks.kinds.get(change.hook_kind)
+        resource = kind.resource if kind is not None else None
+        full = kind is not None and kind.bulk
+        soon = now + (_BURST if full else timedelta(0))
+        if full and self._burst_until.get(change.account, now) > now + _BURST / 2:
+            return  # asked for a moment ago, and that listing has not begun
+        if full:
+            self._burst_until[change.account] = soon
+        await self._database.run(
+            lambda connection: sweeps.request(connection, change.account, resource, now=soon, full=full, gap=gap)
+        )
+
+
+def job_of(change: Change) -> Job:
+    return Job(
+        workspace_id=change.workspace,
+        account_id=change.account,
+        resource=change.resource,
+        record_id=change.record_id,
+        origin="replay" if change.run else "change",
+        change_ids=[change.id],
+        deletion=change.deletion,
+        repair=change.mode == "repair",
+    )

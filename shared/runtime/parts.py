@@ -1,0 +1,144 @@
+"""Wiring: from settings to the parts of a process, built once and closed in order."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+
+from shared import failpoints
+from shared.clock import Clock, NewId, SystemClock, time_ordered_ids
+from shared.connectors.http import HttpWire
+from shared.connectors.registry import CONNECTORS
+from shared.eventlog.port import EventLog
+from shared.eventlog.urls import event_log
+from shared.flows.engine import Engine
+from shared.runtime.consumer import Consumer
+from shared.runtime.loader import Loader
+from shared.runtime.runner import Runner
+from shared.runtime.scheduler import Scheduler
+from shared.runtime.settings import Keys, Settings, load_keys
+from shared.runtime.sweeper import Sweeper
+from shared.runtime.sync import Rhythm, Sync
+from shared.runtime.workspaces import Workspaces
+from shared.store import schema
+from shared.store.budgets import LeasedBudget
+from shared.store.database import Database
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What every process that reads the store has."""
+
+    settings: Settings
+    keys: Keys
+    clock: Clock
+    new_id: NewId
+    database: Database
+    wire: HttpWire
+    workspaces: Workspaces
+
+
+@asynccontextmanager
+async def opened(
+    settings: Settings, *, clock: Clock | None = None, migrate: bool | None = None
+) -> AsyncIterator[Parts]:
+    """Open the store and the way to the vendors. On the embedded forms the store is made and migrated here."""
+    clock = clock or SystemClock()
+    if settings.rig_failpoints:
+        failpoints.arm(settings.rig_failpoints)
+    keys = load_keys(settings)
+    async with AsyncExitStack() as stack:
+        database = Database(settings.effective_store_url)
+        stack.push_async_callback(database.close)
+        if settings.embedded if migrate is None else migrate:
+            await schema.migrate(database)
+        else:
+            await schema.check(database)
+        wire = HttpWire(
+            clock, LeasedBudget(database, clock), settings.outgoing(), ca_file=settings.outgoing_ca_file
+        )
+        stack.push_async_callback(wire.aclose)
+        workspaces = Workspaces(
+            database=database, store_keys=keys.store, connectors=CONNECTORS, wire=wire, clock=clock
+        )
+        yield Parts(
+            settings=settings,
+            keys=keys,
+            clock=clock,
+            new_id=time_ordered_ids(clock),
+            database=database,
+            wire=wire,
+            workspaces=workspaces,
+        )
+
+
+@asynccontextmanager
+async def opened_log(parts: Parts) -> AsyncIterator[EventLog]:
+    log = event_log(parts.settings.effective_log_url, clock=parts.clock)
+    await log.start()
+    try:
+        yield log
+    finally:
+        await log.close()
+
+
+def engine_of(parts: Parts) -> Engine:
+    return Engine(
+        database=parts.database,
+        clock=parts.clock,
+        new_id=parts.new_id,
+        owner=f"{os.getpid()}-{secrets.token_hex(8)}",
+        settings=parts.settings.engine(),
+    )
+
+
+def sync_of(parts: Parts, log: EventLog, *, rhythm: Rhythm | None = None) -> Sync:
+    """A sync service on this log and store, not yet running."""
+    settings = parts.settings
+    runner = Runner(
+        engine=engine_of(parts),
+        workspaces=parts.workspaces,
+        database=parts.database,
+        clock=parts.clock,
+        new_id=parts.new_id,
+    )
+    scheduler = Scheduler(runner.run)
+    consumer = Consumer(
+        log=log,
+        scheduler=scheduler,
+        workspaces=parts.workspaces,
+        database=parts.database,
+        clock=parts.clock,
+        new_id=parts.new_id,
+        budget=settings.budget_changes,
+        store_patience=timedelta(minutes=settings.store_patience_minutes),
+    )
+    sweeper = Sweeper(
+        database=parts.database,
+        workspaces=parts.workspaces,
+        scheduler=scheduler,
+        clock=parts.clock,
+        new_id=parts.new_id,
+        settings=settings.sweeps(),
+    )
+    loader = Loader(
+        database=parts.database,
+        workspaces=parts.workspaces,
+        scheduler=scheduler,
+        clock=parts.clock,
+        index_max_age=settings.engine().index_max_age,
+    )
+    return Sync(
+        consumer=consumer,
+        scheduler=scheduler,
+        sweeper=sweeper,
+        loader=loader,
+        workspaces=parts.workspaces,
+        database=parts.database,
+        clock=parts.clock,
+        rhythm=rhythm,
+    )

@@ -1,0 +1,283 @@
+"""The runner: one change in, one fate out. The only place where an error becomes a fate.
+
+settled (applied, echo, nothing to do), waiting (with a reason and a time), buried (a person is needed) or the flow
+paused. A bug buries its one change with the traceback; the process stops only when bugs appear in many workspaces.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import traceback
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Literal
+
+import structlog
+
+from shared import errors
+from shared.clock import Clock, NewId
+from shared.connectors.contract import Row
+from shared.flows.context import FlowContext, Look, Origin, Outcome
+from shared.flows.engine import Engine
+from shared.flows.spec import Side
+from shared.runtime.workspaces import Used, Workspaces
+from shared.store import directory, waiting
+from shared.store.database import Database, StoreUnreachable
+from shared.store.rows import Reason, Waiting
+
+_log = structlog.get_logger("puente.sync")
+
+# Reasons that a new word from the vendor may cure at once; the others keep their time and the change folds in.
+_CURED_BY_NEWS: frozenset[Reason] = frozenset(
+    {"recheck", "rejected", "bug", "ambiguous", "bound elsewhere", "in doubt"}
+)
+_REJECTED_WINDOW = 100
+_REJECTED_LEAST = 20
+_BUGS_IN_A_ROW = 3
+_BUGGY_WORKSPACES = 5
+_BUG_WINDOW = timedelta(minutes=10)
+
+FateKind = Literal["settled", "waits", "needs a person", "paused", "unknown"]
+
+
+class TooManyBugs(errors.PuenteError):
+    """Bugs appear in many workspaces at once: the process is wrong, not the data. It stops, uncommitted."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Job:
+    """One record to look at. `flow_id` narrows it to one flow. Later changes of the record are joined into it."""
+
+    workspace_id: str
+    account_id: str
+    resource: str
+    record_id: str
+    origin: Origin
+    flow_id: str = ""
+    change_ids: list[str] = field(default_factory=list)
+    deletion: bool = False
+    repair: bool = False
+    waiting: Waiting | None = None
+    row: Row | None = None
+    listed_at: datetime | None = None
+
+    @property
+    def key(self) -> tuple[str, str, str, str]:
+        return (self.account_id, self.resource, self.record_id, self.flow_id)
+
+    def join(self, later: Job) -> None:
+        """Take a later change of the same record along: one look serves both. A row in hand is older: dropped."""
+        self.change_ids += [name for name in later.change_ids if name not in self.change_ids]
+        self.deletion = self.deletion or later.deletion
+        self.repair = self.repair or later.repair
+        self.waiting = later.waiting or self.waiting
+        self.row, self.listed_at = (later.row, later.listed_at) if later.row is not None else (None, None)
+
+
+class Runner:
+    """Runs jobs. Safe to call for many records side by side; the engine's lanes order those that meet."""
+
+    def __init__(
+        self, *, engine: Engine, workspaces: Workspaces, database: Database, clock: Clock, new_id: NewId
+    ) -> None:
+        self._engine = engine
+        self._workspaces = workspaces
+        self._database = database
+        self._clock = clock
+        self._new_id = new_id
+        self._fates: dict[str, deque[bool]] = {}
+        self._bugs: dict[str, int] = {}
+        self._buggy: dict[str, datetime] = {}
+
+    async def run(self, job: Job) -> list[Outcome]:
+        """Settle one job in every flow that it concerns.
+
+        Raises StoreUnreachable (nothing is settled; try again when the store is back) and TooManyBugs.
+        """
+        used = await self._workspaces.get(job.workspace_id)
+        if used is None:
+            return []
+        outcomes: list[Outcome] = []
+        for flow, side in used.flows_of(job.account_id, job.resource):
+            if job.flow_id in {"", flow.row.id}:
+                outcome = await self._run_flow(used, flow, side, job)
+                if outcome is not None:
+                    outcomes.append(outcome)
+        return outcomes
+
+    async def _run_flow(self, used: Used, flow: FlowContext, side: Side, job: Job) -> Outcome | None:
+        look = Look(
+            side=side,
+            record_id=job.record_id,
+            origin=job.origin,
+            change_ids=tuple(job.change_ids),
+            deletion=job.deletion,
+            repair=job.repair,
+            waiting=job.waiting,
+            listed_at=job.listed_at,
+        )
+        if look.waiting is None:
+            row = await self._database.read(
+                lambda connection: waiting.find(
+                    connection, flow.row.id, job.account_id, job.resource, job.record_id
+                )
+            )
+            if row is not None:
+                if await self._folds(row, flow, look):
+                    return Outcome(kind="waits", says=row.says, until=row.not_before)
+                look = replace(look, waiting=row)
+        if flow.row.state == "paused":
+            return await self._put(flow, look, "paused", f"The flow is paused: {flow.row.pause_reason or ''}")
+        started = self._clock.monotonic()
+        outcome = await self._look(used, flow, look, job.row)
+        _log.info(
+            "sync.attempted",
+            flow=flow.row.id,
+            side=side.value,
+            record=job.record_id,
+            other=outcome.other_id,
+            origin=job.origin,
+            outcome=outcome.kind,
+            took_ms=round((self._clock.monotonic() - started) * 1000),
+            until=outcome.until.isoformat() if outcome.until is not None else None,
+        )
+        return outcome
+
+    async def _folds(self, row: Waiting, flow: FlowContext, look: Look) -> bool:
+        """Join this look into a row that waits, unless the news may cure it or its time has come."""
+        if look.origin in {"person", "replay"}:
+            return False
+        if look.origin in {"sweep", "load"} and row.needs_person:
+            return True
+        if look.origin == "change" and row.reason in _CURED_BY_NEWS:
+            return False
+        if not row.needs_person and row.not_before <= self._clock.now() and flow.row.state != "paused":
+            return False
+        joined = replace(
+            row, change_ids=tuple(look.change_ids), deletion=look.deletion, updated_at=self._clock.now()
+        )
+        return await self._database.run(lambda connection: waiting.fold(connection, joined))
+
+    async def _look(self, used: Used, flow: FlowContext, look: Look, row: Row | None) -> Outcome:
+        try:
+            outcome = await self._engine.handle(flow, look, row)
+        except StoreUnreachable:
+            raise
+        except errors.Throttled as problem:
+            return await self._wait(flow, look, "throttled", problem)
+        except errors.Retryable as problem:
+            return await self._wait(flow, look, "retry", problem)
+        except errors.Rejected as problem:
+            says = problem.message if not problem.field else f"{problem.field}: {problem.message}"
+            outcome = await self._put(flow, look, "rejected", _joined(says, problem.way_out))
+            await self._count(flow, rejected=True)
+            return outcome
+        except errors.NeedsOperator as problem:
+            await self._pause(flow, _joined(problem.message, problem.way_out))
+            return await self._put(flow, look, "paused", problem.message)
+        except errors.Lost as problem:
+            return await self._wait(flow, look, "retry", errors.Retryable(problem.message))
+        except Exception as problem:  # noqa: BLE001 - the one place: a bug costs its one change, not the rest
+            return await self._bury(flow, look, problem)
+        self._bugs.pop(flow.row.id, None)
+        if outcome.kind not in {"waits", "needs a person"}:
+            await self._count(flow, rejected=False)
+        return outcome
+
+    async def _wait(self, flow: FlowContext, look: Look, reason: Reason, problem: errors.Retryable) -> Outcome:
+        tries = look.waiting.tries if look.waiting is not None else 0
+        now = self._clock.now()
+        if problem.retry_after is not None:
+            until = now + problem.retry_after
+        else:
+            until = waiting.next_try(tries, now, jitter=random.random())  # noqa: S311 - it spreads retries
+        return await self._put(flow, look, reason, _joined(problem.message, problem.way_out), until=until)
+
+    async def _put(
+        self,
+        flow: FlowContext,
+        look: Look,
+        reason: Reason,
+        says: str,
+        *,
+        until: datetime | None = None,
+        detail: bytes | None = None,
+    ) -> Outcome:
+        now = self._clock.now()
+        old = look.waiting
+        row = Waiting(
+            id=old.id if old is not None else self._new_id(),
+            workspace_id=flow.workspace.id,
+            flow_id=flow.row.id,
+            account_id=flow.accounts[look.side].id,
+            resource=flow.resource_name(look.side),
+            record_id=look.record_id,
+            reason=reason,
+            not_before=until or now,
+            first_seen=old.first_seen if old is not None else now,
+            updated_at=now,
+            tries=old.tries + 1 if old is not None else 1,
+            change_ids=tuple(look.change_ids),
+            deletion=look.deletion,
+            mode="repair" if look.repair else "nudge",
+            says=says[:2000],
+            detail=detail,
+        )
+        await self._database.run(lambda connection: waiting.put(connection, row))
+        return Outcome(kind="needs a person" if row.needs_person else "waits", says=says, until=row.not_before)
+
+    async def _bury(self, flow: FlowContext, look: Look, problem: Exception) -> Outcome:
+        """A bug: bury this one change with its traceback; three in a row pause the flow of this workspace."""
+        trace = "".join(traceback.format_exception(problem))
+        _log.error("sync.bug", flow=flow.row.id, record=look.record_id, exc_info=problem)
+        waiting_id = look.waiting.id if look.waiting is not None else ""
+        sealed = flow.workspace.keys.seal(
+            trace.encode(), context=f"bug|{flow.row.id}|{look.record_id}|{waiting_id}"
+        )
+        says = f"Our own error ({type(problem).__name__}); please report it."
+        outcome = await self._put(flow, look, "bug", says, detail=sealed)
+        now = self._clock.now()
+        self._buggy = {name: at for name, at in self._buggy.items() if now - at < _BUG_WINDOW}
+        self._buggy[flow.workspace.id] = now
+        if len(self._buggy) >= _BUGGY_WORKSPACES:
+            raise TooManyBugs(f"Bugs in {len(self._buggy)} workspaces within {_BUG_WINDOW}.")
+        self._bugs[flow.row.id] = self._bugs.get(flow.row.id, 0) + 1
+        if self._bugs[flow.row.id] >= _BUGS_IN_A_ROW:
+            self._bugs.pop(flow.row.id)
+            await self._pause(flow, f"{_BUGS_IN_A_ROW} of our own errors in a row; look at `puente waiting list`.")
+        return outcome
+
+    async def _count(self, flow: FlowContext, *, rejected: bool) -> None:
+        """When most of the last changes were rejected, we are wrong and not the data: the flow pauses."""
+        fates = self._fates.setdefault(flow.row.id, deque(maxlen=_REJECTED_WINDOW))
+        fates.append(rejected)
+        if rejected and len(fates) >= _REJECTED_LEAST and sum(fates) * 2 > len(fates):
+            count, total = sum(fates), len(fates)
+            fates.clear()
+            await self._pause(flow, f"{count} of the last {total} changes were rejected.")
+
+    async def _pause(self, flow: FlowContext, reason: str) -> None:
+        paused = await self._database.run(lambda connection: directory.pause_flow(connection, flow.row, reason))
+        if paused:
+            _log.warning("flow.paused", flow=flow.row.id, reason=reason)
+
+
+def _joined(says: str, way_out: str) -> str:
+    return f"{says} {way_out}".strip()
+
+
+def worst(outcomes: Sequence[Outcome]) -> str:
+    """The word by which a load or sweep counts a record that concerned several flows."""
+    if not outcomes:
+        return "nothing"
+    order = ("needs a person", "waits", "created", "applied", "bound", "gone")
+    for kind in order:
+        if any(outcome.kind == kind for outcome in outcomes):
+            return kind
+    return outcomes[0].kind
+
+
+logging.getLogger("puente").addHandler(logging.NullHandler())

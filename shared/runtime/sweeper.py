@@ -1,0 +1,328 @@
+"""Sweeps: ask a system what changed, because hooks get lost and some systems send none.
+
+A modified sweep reads the newest changes first, back to the last one's time minus an overlap; a full one lists
+everything, and is what completes the match index and notices what is gone. Rows that differ from the base, or are
+unbound, become jobs; all others cost nothing but their page.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+
+from shared import errors, failpoints
+from shared.clock import Clock, NewId
+from shared.connectors.contract import Page, Resource, Row
+from shared.flows import documents
+from shared.flows.context import FlowContext
+from shared.flows.merge import Base, changed_fields
+from shared.flows.pairs import usable_base
+from shared.flows.spec import Document, Side
+from shared.runtime.runner import Job, worst
+from shared.runtime.scheduler import Scheduler
+from shared.runtime.workspaces import Used, Workspaces
+from shared.store import bindings, directory, index, sweeps
+from shared.store.database import Database
+from shared.store.rows import Binding, Sweep
+
+_log = structlog.get_logger("puente.sync")
+
+_LEASE = timedelta(minutes=10)
+_MASS_GONE = 20
+_MASS_GONE_SHARE = 0.05
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SweepSettings:
+    """`every` is how long a lost hook stays unnoticed at most; `overlap` covers clocks that differ."""
+
+    every: timedelta = timedelta(minutes=5)
+    full_every: timedelta = timedelta(hours=24)
+    overlap: timedelta = timedelta(minutes=2)
+
+
+class Sweeper:
+    """Runs due sweeps of the shards that this process holds."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        workspaces: Workspaces,
+        scheduler: Scheduler,
+        clock: Clock,
+        new_id: NewId,
+        settings: SweepSettings,
+    ) -> None:
+        self._database = database
+        self._workspaces = workspaces
+        self._scheduler = scheduler
+        self._clock = clock
+        self._new_id = new_id
+        self._settings = settings
+        self._running: set[tuple[str, str]] = set()
+
+    @property
+    def running(self) -> int:
+        return len(self._running)
+
+    async def run_due(self, shards: frozenset[int], group: asyncio.TaskGroup, *, most: int = 4) -> None:
+        """Start sweeps whose time has come."""
+        if not shards or len(self._running) >= most:
+            return
+        rows = await self._database.read(
+            lambda connection: sweeps.due(connection, sorted(shards), self._clock.now(), limit=4 * most)
+        )
+        for row in rows:
+            key = (row.account_id, row.resource)
+            if key not in self._running and len(self._running) < most:
+                self._running.add(key)
+                group.create_task(self._run(row))
+
+    async def _run(self, row: Sweep) -> None:
+        """One sweep to its end; a failure leaves its cursor and tries again later."""
+        try:
+            await self.sweep(row)
+        except errors.Lost:
+            _log.info("sweep.taken_over", account=row.account_id, resource=row.resource)
+        except errors.PuenteError as problem:
+            await self._failed(row, problem)
+        finally:
+            self._running.discard((row.account_id, row.resource))
+
+    async def _failed(self, row: Sweep, problem: errors.PuenteError) -> None:
+        pause = getattr(problem, "retry_after", None) or timedelta(seconds=30)
+        says = f"{problem.message} {problem.way_out}".strip()
+        _log.warning("sweep.failed", account=row.account_id, resource=row.resource, says=says)
+        try:
+            current = await self._database.read(
+                lambda connection: sweeps.find(connection, row.account_id, row.resource)
+            )
+            if current is not None:
+                again = self._clock.now() + pause
+                await self._database.run(
+                    lambda connection: sweeps.save(connection, current, next_at=again, problem=says)
+                )
+            if isinstance(problem, errors.NeedsOperator):
+                await self._pause_flows(row, says)
+        except errors.Retryable as worse:
+            _log.warning("sweep.failure_not_saved", account=row.account_id, says=worse.message)
+        except errors.Lost:
+            _log.info("sweep.taken_over", account=row.account_id, resource=row.resource)
+
+    async def _pause_flows(self, row: Sweep, says: str) -> None:
+        used = await self._workspaces.get(row.workspace_id)
+        for flow, _side in used.flows_of(row.account_id, row.resource) if used is not None else ():
+            if flow.writes:
+                await self._database.run(
+                    lambda connection, flow=flow: directory.pause_flow(connection, flow.row, says)  # type: ignore[misc]
+                )
+
+    async def sweep(self, row: Sweep) -> None:
+        """List one resource of one account and settle what differs."""
+        used = await self._workspaces.get(row.workspace_id)
+        ends = used.flows_of(row.account_id, row.resource) if used is not None else ()
+        if used is None or not ends:
+            await self._database.run(
+                lambda connection: sweeps.save(connection, row, next_at=self._clock.now() + timedelta(hours=1))
+            )
+            return
+        flow, side = ends[0]
+        resource = flow.resource(side)
+        row = await self._begin(row, resource)
+        session = used.sessions[row.account_id]
+        counts: Counter[str] = Counter(row.counts)
+        while True:
+            asked_at = self._clock.now()
+            page = await session.page(row.resource, row.cursor, newest_change_first=not row.full, bulk=True)
+            await self._settle_page(used, row, page, asked_at, counts)
+            if page.next is None or (not row.full and self._reached(page, row)):
+                break
+            lease = self._clock.now() + _LEASE
+            row = await self._save(row, cursor=page.next, counts=dict(counts), next_at=lease)
+            failpoints.reach("page saved")
+        if row.full:
+            counts["gone"] += await self._find_gone(ends, row)
+        await self._finish(row, counts)
+
+    async def _begin(self, row: Sweep, resource: Resource) -> Sweep:
+        """Start a listing, or go on with the one that was cut off."""
+        now = self._clock.now()
+        if row.started_at is not None and row.cursor is not None and row.listing is not None:
+            return await self._save(row, next_at=now + _LEASE)
+        full = row.full_at <= now or row.complete_at is None or not resource.changed_first
+        return await self._save(
+            row,
+            started_at=now,
+            listing=self._new_id(),
+            full=full,
+            cursor=None,
+            counts={},
+            next_at=now + _LEASE,
+        )
+
+    async def _save(self, row: Sweep, **changes: object) -> Sweep:
+        return await self._database.run(lambda connection: sweeps.save(connection, row, **changes))
+
+    def _reached(self, page: Page, row: Sweep) -> bool:
+        """Whether a modified sweep came to what the last one had seen."""
+        times = [each.changed_at for each in page.rows if each.changed_at is not None]
+        return bool(times) and row.seen_until is not None and min(times) < row.seen_until - self._settings.overlap
+
+    async def _settle_page(
+        self, used: Used, sweep: Sweep, page: Page, asked_at: datetime, counts: Counter[str]
+    ) -> None:
+        counts["listed"] += len(page.rows)
+        counts["unreadable"] += len(page.unreadable)
+        for broken in page.unreadable:
+            _log.warning(
+                "sweep.unreadable_row",
+                account=sweep.account_id,
+                resource=sweep.resource,
+                record=broken.record_id,
+                says=broken.problem.message,
+            )
+        jobs: list[Job] = []
+        for flow, side in used.flows_of(sweep.account_id, sweep.resource):
+            jobs += await self._jobs(flow, side, page.rows, sweep, asked_at)
+        seen_flow, seen_side = used.flows_of(sweep.account_id, sweep.resource)[0]
+        listing = sweep.listing or ""
+        seen = [seen_flow.seen(seen_side, each, asked_at, listing=listing) for each in page.rows if not each.gone]
+        await self._database.run(lambda connection: index.save(connection, seen))
+        for outcomes in await asyncio.gather(*(self._scheduler.submit(job) for job in jobs)):
+            counts[worst(outcomes)] += 1
+
+    async def _jobs(
+        self, flow: FlowContext, side: Side, rows: Sequence[Row], sweep: Sweep, asked_at: datetime
+    ) -> list[Job]:
+        """The rows that this flow must look at: they differ from the base, or are not bound."""
+        if not flow.writes or (isinstance(flow.spec, Document) and side is Side.RIGHT):
+            return []
+        entity = flow.spec.left.resource.entity.name
+        ids = [each.record_id for each in rows]
+        bound = await self._database.read(
+            lambda connection: bindings.find_many(
+                connection, flow.bridge.id, entity, flow.spec.role, side.value, ids
+            )
+        )
+        now = self._clock.now()
+        return [
+            Job(
+                workspace_id=flow.workspace.id,
+                account_id=sweep.account_id,
+                resource=sweep.resource,
+                record_id=each.record_id,
+                origin="sweep",
+                flow_id=flow.row.id,
+                deletion=each.gone,
+                row=each,
+                listed_at=asked_at,
+            )
+            for each in rows
+            if differs(flow, side, each, bound.get(each.record_id), now)
+        ]
+
+    async def _find_gone(self, ends: Sequence[tuple[FlowContext, Side]], sweep: Sweep) -> int:
+        """Look at records that a complete listing did not show; too many at once stop the flow instead."""
+        started = sweep.started_at or self._clock.now()
+
+        async def unit(connection: Any) -> tuple[list[str], int, int]:
+            missed, many = await index.missed(
+                connection,
+                sweep.account_id,
+                sweep.resource,
+                listing=sweep.listing or "",
+                before=started,
+                limit=_MASS_GONE,
+            )
+            return missed, many, await index.count(connection, sweep.account_id, sweep.resource)
+
+        missed, many, known = await self._database.read(unit)
+        if not many:
+            return 0
+        if many > _MASS_GONE or (many > 2 and many > known * _MASS_GONE_SHARE):
+            says = (
+                f"{many} of {known} known {sweep.resource} were missing from a listing: nothing was marked gone. "
+                "If they were really deleted, resume the flow; else look at the account's rights."
+            )
+            _log.warning("sweep.many_gone", account=sweep.account_id, resource=sweep.resource, missing=many)
+            for flow, _side in ends:
+                if flow.writes:
+                    await self._database.run(
+                        lambda connection, flow=flow: directory.pause_flow(connection, flow.row, says)  # type: ignore[misc]
+                    )
+            return 0
+        jobs = [
+            Job(
+                workspace_id=sweep.workspace_id,
+                account_id=sweep.account_id,
+                resource=sweep.resource,
+                record_id=record_id,
+                origin="sweep",
+                deletion=True,
+            )
+            for record_id in missed
+        ]
+        await asyncio.gather(*(self._scheduler.submit(job) for job in jobs))
+        return len(jobs)
+
+    async def _finish(self, row: Sweep, counts: Counter[str]) -> None:
+        now = self._clock.now()
+        current = await self._database.read(
+            lambda connection: sweeps.find(connection, row.account_id, row.resource)
+        )
+        wanted_again = current is not None and current.next_at != row.next_at
+        changes: dict[str, object] = {
+            "seen_until": row.started_at,
+            "started_at": None,
+            "cursor": None,
+            "listing": None,
+            "counts": dict(counts),
+            "problem": None,
+        }
+        if not wanted_again:
+            changes["next_at"] = now + self._settings.every
+        if row.full:
+            changes["complete_at"] = row.started_at
+            if current is None or current.full_at == row.full_at:
+                changes["full_at"] = now + self._settings.full_every
+        await self._save(replace(row), **changes)
+        _log.info("sweep.done", account=row.account_id, resource=row.resource, full=row.full, counts=dict(counts))
+
+
+def differs(flow: FlowContext, side: Side, row: Row, binding: Binding | None, now: datetime) -> bool:
+    """Whether a listed row must be looked at: unbound and wanted, or not what it showed at the last agreement."""
+    if row.gone:
+        return binding is not None and binding.state == "active"
+    if binding is None:
+        return not (isinstance(flow.spec, Document) and documents.unwanted(flow, row))
+    if binding.state in {"detached", "forgotten", "merged"}:
+        return False
+    if binding.state != "active":
+        return binding.state == f"gone-{side.value}" or binding.state == "gone-both"
+    base = usable_base(binding.base, flow.map_version, now)
+    if isinstance(flow.spec, Document):
+        return _document_differs(flow, row, base)
+    digest = flow.digester(flow.spec.entity)
+    edited, stale = changed_fields(flow.spec.shared_fields(), row.fields, base, side, digest, doubt_previous=False)
+    return bool(edited or stale)
+
+
+def _document_differs(flow: FlowContext, row: Row, base: Base) -> bool:
+    """Whether the document would be written differently now; links are compared when it is looked at."""
+    spec = flow.spec
+    assert isinstance(spec, Document)  # noqa: S101 - the caller asked
+    digest = flow.digester(spec.entity)
+    fields = spec.make(row.fields, flow.options)
+    columns = flow.resource(Side.RIGHT).columns
+    return any(
+        digest(name, fields[name]) != base.left.get(name)
+        for name in spec.shared_fields()
+        if name in fields and name not in spec.links and columns[name].writable
+    )

@@ -1,0 +1,177 @@
+"""Bindings: this record here is that record there. Unique per side; changed only by compare-and-set."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, func, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from shared import errors
+from shared.store import tables
+from shared.store.rows import Binding, BindingState, PairBase, SideBase, SideName
+from shared.store.sql import chunks
+
+_T = tables.binding
+
+
+async def find(
+    connection: AsyncConnection, bridge_id: str, entity: str, role: str, side: SideName, record_id: str
+) -> Binding | None:
+    found = await find_many(connection, bridge_id, entity, role, side, [record_id])
+    return found.get(record_id)
+
+
+async def find_many(
+    connection: AsyncConnection, bridge_id: str, entity: str, role: str, side: SideName, record_ids: Sequence[str]
+) -> dict[str, Binding]:
+    """The bindings of these records of one side, by record id."""
+    column = _T.c.left_id if side == "left" else _T.c.right_id
+    found: dict[str, Binding] = {}
+    for some in chunks(record_ids, 500):
+        rows = await connection.execute(
+            select(_T).where(
+                _T.c.bridge_id == bridge_id, _T.c.entity == entity, _T.c.role == role, column.in_(some)
+            )
+        )
+        found |= {binding.id_of(side): binding for binding in map(_binding, rows)}
+    return found
+
+
+async def by_id(connection: AsyncConnection, binding_id: str) -> Binding | None:
+    row = (await connection.execute(select(_T).where(_T.c.id == binding_id))).first()
+    return None if row is None else _binding(row)
+
+
+async def page(
+    connection: AsyncConnection, bridge_id: str, entity: str, role: str, *, after: str, limit: int
+) -> list[Binding]:
+    """Bindings in the order of their ids, for walks over all pairs."""
+    rows = await connection.execute(
+        select(_T)
+        .where(_T.c.bridge_id == bridge_id, _T.c.entity == entity, _T.c.role == role, _T.c.id > after)
+        .order_by(_T.c.id)
+        .limit(limit)
+    )
+    return [_binding(row) for row in rows]
+
+
+async def count_by_state(connection: AsyncConnection, bridge_id: str, entity: str) -> dict[str, int]:
+    rows = await connection.execute(
+        select(_T.c.state, func.count())
+        .where(_T.c.bridge_id == bridge_id, _T.c.entity == entity)
+        .group_by(_T.c.state)
+    )
+    return {row[0]: row[1] for row in rows}
+
+
+async def add(connection: AsyncConnection, binding: Binding) -> None:
+    """Raises IntegrityError (Lost, outside) if either record is bound already."""
+    await connection.execute(insert(_T).values(_values(binding)))
+
+
+async def save(
+    connection: AsyncConnection,
+    binding: Binding,
+    *,
+    expected: int,
+    base: PairBase,
+    now: datetime,
+    state: BindingState | None = None,
+) -> None:
+    """Set the base (and state) if nobody else did since `expected`. Raises Lost."""
+    changed = await connection.execute(
+        update(_T)
+        .where(_T.c.id == binding.id, _T.c.version == expected)
+        .values(base=dump_base(base), state=state or binding.state, version=expected + 1, updated_at=now)
+    )
+    if changed.rowcount != 1:
+        raise errors.Lost("Another process changed this pair first.")
+
+
+async def set_state(connection: AsyncConnection, binding_id: str, state: BindingState, now: datetime) -> None:
+    """A person's word: no compare-and-set, but the version moves so that work in progress starts over."""
+    await connection.execute(
+        update(_T).where(_T.c.id == binding_id).values(state=state, version=_T.c.version + 1, updated_at=now)
+    )
+
+
+def dump_base(base: PairBase) -> dict[str, Any]:
+    """The stored form: short keys, since there is one per pair."""
+    return {
+        "l": _dump_side(base.left),
+        "r": _dump_side(base.right),
+        "n": base.normaliser,
+        "m": base.map_version,
+        "w": [moment.isoformat() for moment in base.writes],
+    }
+
+
+def _dump_side(side: SideBase) -> dict[str, Any]:
+    stored: dict[str, Any] = {"s": dict(side.shown)}
+    if side.previous:
+        stored["p"] = dict(side.previous)
+    if side.written_at is not None:
+        stored["w"] = side.written_at.isoformat()
+    if side.ours and side.ours_until is not None:
+        stored["o"] = {name: list(hashes) for name, hashes in side.ours.items()}
+        stored["u"] = side.ours_until.isoformat()
+    return stored
+
+
+def load_base(stored: Mapping[str, Any]) -> PairBase:
+    return PairBase(
+        left=_load_side(stored.get("l", {})),
+        right=_load_side(stored.get("r", {})),
+        normaliser=stored.get("n", 0),
+        map_version=stored.get("m", 0),
+        writes=tuple(datetime.fromisoformat(moment) for moment in stored.get("w", ())),
+    )
+
+
+def _load_side(stored: Mapping[str, Any]) -> SideBase:
+    return SideBase(
+        shown=stored.get("s", {}),
+        previous=stored.get("p", {}),
+        written_at=datetime.fromisoformat(stored["w"]) if "w" in stored else None,
+        ours=stored.get("o", {}),
+        ours_until=datetime.fromisoformat(stored["u"]) if "u" in stored else None,
+    )
+
+
+def _values(binding: Binding) -> dict[str, Any]:
+    return {
+        "id": binding.id,
+        "workspace_id": binding.workspace_id,
+        "bridge_id": binding.bridge_id,
+        "entity": binding.entity,
+        "role": binding.role,
+        "left_id": binding.left_id,
+        "right_id": binding.right_id,
+        "state": binding.state,
+        "version": binding.version,
+        "base": dump_base(binding.base),
+        "reference": binding.reference,
+        "created_at": binding.created_at,
+        "updated_at": binding.updated_at,
+    }
+
+
+def _binding(row: Row[Any]) -> Binding:
+    return Binding(
+        id=row.id,
+        workspace_id=row.workspace_id,
+        bridge_id=row.bridge_id,
+        entity=row.entity,
+        role=row.role,
+        left_id=row.left_id,
+        right_id=row.right_id,
+        state=row.state,
+        version=row.version,
+        base=load_base(row.base),
+        reference=row.reference,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+    )

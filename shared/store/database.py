@@ -1,0 +1,210 @@
+"""The database behind the store: engines, transactions, and how a failure of it is told apart from a bug."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy import event, text
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from shared import errors
+
+T = TypeVar("T")
+Unit = Callable[[AsyncConnection], Awaitable[T]]
+
+_TRIES = 4
+
+
+class Database:
+    """One database. `run` gives a unit of work a transaction of its own: all of it is saved, or nothing.
+
+    A unit flushes and never commits. It may be run again from the start when the database chose another
+    transaction (serialisation, a busy file), so it computes nothing outside the connection that it is given.
+    Raises Lost for a broken unique constraint and Retryable while the database cannot be reached.
+    """
+
+    def __init__(self, url: str, *, statement_limit: timedelta | None = timedelta(seconds=30)) -> None:
+        """`statement_limit` is how long PostgreSQL may take over one statement."""
+        self._url = database_url(url)
+        self._engine = _engine(self._url, statement_limit)
+        self._is_sqlite = self._url.get_backend_name() == "sqlite"
+        # One writer at a time in this process: SQLite has one write lock, and waiting here costs no busy loop.
+        self._writer = asyncio.Lock()
+
+    @property
+    def engine(self) -> AsyncEngine:
+        return self._engine
+
+    @property
+    def is_sqlite(self) -> bool:
+        return self._is_sqlite
+
+    @property
+    def url(self) -> URL:
+        return self._url
+
+    async def run(self, unit: Unit[T]) -> T:
+        """Run a unit that writes."""
+        if not self._is_sqlite:
+            return await self._attempt(unit)
+        async with self._writer:
+            return await self._attempt(unit)
+
+    async def read(self, unit: Unit[T]) -> T:
+        """Run a unit that only reads."""
+        return await self._attempt(unit, reads=True)
+
+    async def ping(self) -> None:
+        """Raises StoreUnreachable (Retryable) while the database does not answer."""
+        await self.read(lambda connection: connection.execute(text("SELECT 1")))
+
+    async def close(self) -> None:
+        await self._engine.dispose()
+
+    async def _attempt(self, unit: Unit[T], *, reads: bool = False) -> T:
+        for left in range(_TRIES - 1, -1, -1):
+            try:
+                async with self._transaction(reads=reads) as connection:
+                    return await unit(connection)
+            except DBAPIError as problem:
+                if _is_taken(problem):
+                    raise errors.Lost("Another process saved the same thing first.") from problem
+                if not _may_pass(problem):
+                    raise
+                if left == 0 or not _is_conflict(problem):
+                    raise unreachable(problem) from problem
+            except (OSError, TimeoutError, PoolTimeout) as problem:
+                raise unreachable(problem) from problem
+        raise AssertionError("the loop returns or raises")
+
+    @asynccontextmanager
+    async def _transaction(self, *, reads: bool) -> AsyncIterator[AsyncConnection]:
+        async with self._engine.connect() as connection:
+            if self._is_sqlite:
+                await connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+            try:
+                yield connection
+            except BaseException:
+                await connection.rollback()
+                raise
+            await connection.commit()
+
+
+class StoreUnreachable(errors.Retryable):
+    """The database does not answer: nothing can be saved now, and no vendor write may start."""
+
+
+def unreachable(problem: BaseException) -> StoreUnreachable:
+    return StoreUnreachable(
+        f"The store cannot be reached ({type(problem).__name__}).",
+        way_out="Check that the database of PUENTE_STORE_URL runs and accepts connections.",
+    )
+
+
+# SQLite's primary result codes (sqlite.org/rescode.html).
+_SQLITE_CONFLICT = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+_SQLITE_PASSES = {
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_READONLY,
+    sqlite3.SQLITE_NOMEM,
+    sqlite3.SQLITE_PROTOCOL,
+}
+# PostgreSQL's SQLSTATE: serialisation failure, deadlock, lock not available in time.
+_POSTGRES_CONFLICT = {"40001", "40P01", "55P03"}
+# 08: connection, 53: resources, 57P: shutdown, crash, not ready yet, 58: its disk, 25006: it is a standby.
+_POSTGRES_PASSES = ("08", "53", "57P", "58", "25006")
+_LOST_CONNECTION = ("connection is closed", "connection was closed", "underlying connection is closed")
+
+
+def _is_taken(problem: DBAPIError) -> bool:
+    """A unique constraint holds the row already. Other broken constraints are bugs."""
+    if _state(problem):
+        return _state(problem) == "23505"
+    return isinstance(problem, IntegrityError) and "UNIQUE constraint failed" in str(problem.orig)
+
+
+def _is_conflict(problem: DBAPIError) -> bool:
+    """A serialisation failure, a deadlock or a busy file: running the unit again is the cure."""
+    # A prepared statement outlives a migration by another process once; SQLAlchemy then forgets them all.
+    return (
+        _state(problem) in _POSTGRES_CONFLICT
+        or _sqlite_code(problem) in _SQLITE_CONFLICT
+        or "cached statement plan is invalid" in str(problem.orig)
+    )
+
+
+def _may_pass(problem: DBAPIError) -> bool:
+    """Whether the database is away or busy, and not the statement wrong."""
+    if problem.connection_invalidated or _is_conflict(problem):
+        return True
+    if _state(problem):
+        return _state(problem).startswith(_POSTGRES_PASSES)
+    if _sqlite_code(problem) in _SQLITE_PASSES:
+        return True
+    return any(words in str(problem.orig) for words in _LOST_CONNECTION)
+
+
+def _state(problem: DBAPIError) -> str:
+    return getattr(problem.orig, "sqlstate", None) or ""
+
+
+def _sqlite_code(problem: DBAPIError) -> int:
+    """The primary code; the driver gives the extended one, which holds it in its low byte."""
+    return getattr(problem.orig, "sqlite_errorcode", 0) & 0xFF
+
+
+def database_url(text: str) -> URL:
+    """Read PUENTE_STORE_URL: `sqlite:///FILE` or `postgresql://...`. Raises Misconfigured."""
+    way_out = "Set it to sqlite:///path/to/store.db or to postgresql://user:password@host/database."
+    try:
+        url = make_url(text)
+    except ArgumentError as problem:
+        raise errors.Misconfigured(
+            "PUENTE_STORE_URL cannot be read.", setting="PUENTE_STORE_URL", way_out=way_out
+        ) from problem
+    backend = url.get_backend_name()
+    if backend == "sqlite" and url.database:
+        return url.set(drivername="sqlite+aiosqlite")
+    if backend == "postgresql":
+        return url.set(drivername="postgresql+asyncpg")
+    raise errors.Misconfigured(
+        "PUENTE_STORE_URL names a database that is not supported.", setting="PUENTE_STORE_URL", way_out=way_out
+    )
+
+
+def _engine(url: URL, statement_limit: timedelta | None) -> AsyncEngine:
+    if url.get_backend_name() != "sqlite":
+        seconds = None if statement_limit is None else statement_limit.total_seconds()
+        return create_async_engine(
+            url,
+            pool_size=16,
+            max_overflow=8,
+            pool_timeout=10,
+            pool_pre_ping=False,
+            connect_args={"timeout": 5, "command_timeout": seconds},
+        )
+    Path(str(url.database)).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_async_engine(url, pool_size=6, max_overflow=4, connect_args={"timeout": 15})
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def prepare(connection: Any, _record: object) -> None:
+        # Transactions are begun by hand (`BEGIN IMMEDIATE`): the driver's own would start as readers and then
+        # fail to become writers.
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=15000", "foreign_keys=ON"):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    return engine

@@ -1,0 +1,134 @@
+"""Intents: a write is committed here before it is sent, and stays until its outcome is known.
+
+`subject` is unique: one open create per source record, one open update per pair. A create also holds its strong
+match keys, unique while it is open, so that the same client made on both sides at once meets itself and waits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, delete, func, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from shared import errors
+from shared.model.change import shard_of
+from shared.store import tables
+from shared.store.rows import Intent, SideName
+
+_T = tables.intent
+_K = tables.intent_key
+
+
+def create_subject(bridge_id: str, entity: str, role: str, side: SideName, source_id: str) -> str:
+    return f"create/{bridge_id}/{entity}/{role}/{side}/{source_id}"
+
+
+def update_subject(binding_id: str) -> str:
+    return f"update/{binding_id}"
+
+
+async def open_intent(
+    connection: AsyncConnection, intent: Intent, *, scope: str = "", keys: Mapping[str, str] | None = None
+) -> None:
+    """Save a new intent. Raises IntegrityError (Lost, outside) if one is open or a match key is held."""
+    values = {name: getattr(intent, name) for name in _COLUMNS}
+    await connection.execute(
+        insert(_T).values(**values, sent=dict(intent.sent), shard=shard_of(intent.workspace_id))
+    )
+    if keys:
+        await connection.execute(
+            insert(_K),
+            [
+                {"scope": scope, "key_hash": f"{name}:{digest}", "intent_id": intent.id}
+                for name, digest in keys.items()
+            ],
+        )
+
+
+async def by_subject(connection: AsyncConnection, subject: str) -> Intent | None:
+    row = (await connection.execute(select(_T).where(_T.c.subject == subject))).first()
+    return None if row is None else _intent(row)
+
+
+async def by_reference(connection: AsyncConnection, reference: str) -> Intent | None:
+    row = (await connection.execute(select(_T).where(_T.c.reference == reference))).first()
+    return None if row is None else _intent(row)
+
+
+async def holder_of_keys(connection: AsyncConnection, scope: str, keys: Mapping[str, str]) -> Intent | None:
+    """The open create that holds one of these match keys."""
+    wanted = [f"{name}:{digest}" for name, digest in keys.items()]
+    if not wanted:
+        return None
+    row = (
+        await connection.execute(
+            select(_T)
+            .join(_K, _K.c.intent_id == _T.c.id)
+            .where(_K.c.scope == scope, _K.c.key_hash.in_(wanted))
+            .limit(1)
+        )
+    ).first()
+    return None if row is None else _intent(row)
+
+
+async def take_over(
+    connection: AsyncConnection, intent: Intent, *, owner: str, now: datetime, deadline: datetime
+) -> Intent:
+    """Make an expired intent ours. Raises Lost if somebody else did."""
+    changed = await connection.execute(
+        update(_T)
+        .where(_T.c.id == intent.id, _T.c.version == intent.version)
+        .values(owner=owner, version=intent.version + 1, opened_at=now, deadline=deadline)
+    )
+    if changed.rowcount != 1:
+        raise errors.Lost("Another process took this write over.")
+    values = {name: getattr(intent, name) for name in _COLUMNS}
+    values |= {"owner": owner, "version": intent.version + 1, "opened_at": now, "deadline": deadline}
+    return Intent(**values, sent=intent.sent)
+
+
+async def close(connection: AsyncConnection, intent: Intent) -> None:
+    """Forget an intent whose outcome is known. Raises Lost if it is no longer the one that we hold."""
+    gone = await connection.execute(
+        delete(_T).where(_T.c.id == intent.id, _T.c.version == intent.version, _T.c.owner == intent.owner)
+    )
+    if gone.rowcount != 1:
+        raise errors.Lost("Another process took this write over.")
+    await connection.execute(delete(_K).where(_K.c.intent_id == intent.id))
+
+
+async def count_open(connection: AsyncConnection, workspace_id: str) -> int:
+    statement = select(func.count()).select_from(_T).where(_T.c.workspace_id == workspace_id)
+    return (await connection.execute(statement)).scalar_one()
+
+
+async def open_of(connection: AsyncConnection, flow_id: str, record_ids: list[str]) -> list[Intent]:
+    """Open intents that touch one of these records, for a record's story."""
+    rows = await connection.execute(
+        select(_T).where(_T.c.flow_id == flow_id, _T.c.source_id.in_(record_ids) | _T.c.target_id.in_(record_ids))
+    )
+    return [_intent(row) for row in rows]
+
+
+_COLUMNS = (
+    "id",
+    "workspace_id",
+    "flow_id",
+    "subject",
+    "kind",
+    "side",
+    "source_id",
+    "target_id",
+    "reference",
+    "owner",
+    "version",
+    "opened_at",
+    "deadline",
+)
+
+
+def _intent(row: Row[Any]) -> Intent:
+    return Intent(**{name: getattr(row, name) for name in _COLUMNS}, sent=row.sent)

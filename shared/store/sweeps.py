@@ -1,0 +1,130 @@
+"""Sweeps: when each resource of each account is listed next, and where a listing in progress stands."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from shared import errors
+from shared.model.change import shard_of
+from shared.store import tables
+from shared.store.rows import Sweep
+from shared.store.sql import insert_or_ignore
+
+_T = tables.sweep
+
+
+async def ensure(
+    connection: AsyncConnection, workspace_id: str, account_id: str, resource: str, *, now: datetime
+) -> None:
+    """Make the row of a resource that a flow uses; its first sweep is a full one, at once."""
+    await connection.execute(
+        insert_or_ignore(connection, _T).values(
+            account_id=account_id,
+            resource=resource,
+            workspace_id=workspace_id,
+            shard=shard_of(workspace_id),
+            next_at=now,
+            full_at=now,
+            full=True,
+            counts={},
+            version=1,
+        )
+    )
+
+
+async def find(connection: AsyncConnection, account_id: str, resource: str) -> Sweep | None:
+    row = (
+        await connection.execute(select(_T).where(_T.c.account_id == account_id, _T.c.resource == resource))
+    ).first()
+    return None if row is None else _sweep(row)
+
+
+async def due(connection: AsyncConnection, shards: Sequence[int], now: datetime, *, limit: int) -> list[Sweep]:
+    """Sweeps whose time has come or whose run was cut off, oldest first."""
+    condition = [or_(_T.c.next_at <= now)]
+    if len(shards) < 64:
+        condition.append(_T.c.shard.in_(list(shards)))
+    rows = await connection.execute(select(_T).where(*condition).order_by(_T.c.next_at).limit(limit))
+    return [_sweep(row) for row in rows]
+
+
+async def of_workspace(connection: AsyncConnection, workspace_id: str) -> list[Sweep]:
+    rows = await connection.execute(
+        select(_T).where(_T.c.workspace_id == workspace_id).order_by(_T.c.account_id, _T.c.resource)
+    )
+    return [_sweep(row) for row in rows]
+
+
+async def save(connection: AsyncConnection, sweep: Sweep, **changes: object) -> Sweep:
+    """Change a row by compare-and-set. Raises Lost if another process did."""
+    changed = await connection.execute(
+        update(_T)
+        .where(_T.c.account_id == sweep.account_id, _T.c.resource == sweep.resource, _T.c.version == sweep.version)
+        .values(**changes, version=sweep.version + 1)
+    )
+    if changed.rowcount != 1:
+        raise errors.Lost("Another process changed this sweep first.")
+    values = {name: getattr(sweep, name) for name in _COLUMNS} | changes | {"version": sweep.version + 1}
+    return Sweep(**values)
+
+
+async def request(
+    connection: AsyncConnection,
+    account_id: str,
+    resource: str | None,
+    *,
+    now: datetime,
+    full: bool = False,
+    gap: bool = False,
+) -> int:
+    """Ask for a sweep at `now`; `full` for a whole listing. Returns how many rows were asked.
+
+    The version stays: a listing in progress goes on, and finds at its end that another one is wanted.
+    """
+    values: dict[str, Any] = {"next_at": now}
+    if full:
+        values["full_at"] = now
+    if gap:
+        values["gap_at"] = now
+    condition = [_T.c.account_id == account_id]
+    if resource is not None:
+        condition.append(_T.c.resource == resource)
+    return (await connection.execute(update(_T).where(*condition).values(**values))).rowcount
+
+
+def is_complete(sweep: Sweep | None, *, now: datetime, max_age_seconds: float) -> bool:
+    """Whether the index of this resource is complete since the last gap and young enough to create by."""
+    if sweep is None or sweep.complete_at is None or sweep.seen_until is None:
+        return False
+    if sweep.gap_at is not None and sweep.seen_until < sweep.gap_at:
+        return False
+    return (now - sweep.seen_until).total_seconds() <= max_age_seconds
+
+
+_COLUMNS = (
+    "account_id",
+    "resource",
+    "workspace_id",
+    "next_at",
+    "full_at",
+    "seen_until",
+    "complete_at",
+    "gap_at",
+    "cursor",
+    "listing",
+    "started_at",
+    "full",
+    "counts",
+    "problem",
+    "version",
+)
+
+
+def _sweep(row: Row[Any]) -> Sweep:
+    values: Mapping[str, Any] = {name: getattr(row, name) for name in _COLUMNS}
+    return Sweep(**values)

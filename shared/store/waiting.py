@@ -1,0 +1,241 @@
+"""Waiting changes: one row per (flow, account, resource, record). Later changes of the record fold into it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Row, delete, func, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from shared.model.change import shard_of
+from shared.store import tables
+from shared.store.rows import PERSON, Reason, Waiting
+from shared.store.sql import chunks, insert_or_ignore
+
+_T = tables.waiting
+_KEPT_IDS = 20
+
+
+async def find(
+    connection: AsyncConnection, flow_id: str, account_id: str, resource: str, record_id: str
+) -> Waiting | None:
+    row = (await connection.execute(select(_T).where(*_same(flow_id, account_id, resource, record_id)))).first()
+    return None if row is None else _waiting(row)
+
+
+async def by_id(connection: AsyncConnection, waiting_id: str) -> Waiting | None:
+    row = (await connection.execute(select(_T).where(_T.c.id == waiting_id))).first()
+    return None if row is None else _waiting(row)
+
+
+async def put(connection: AsyncConnection, row: Waiting) -> None:
+    """Save a waiting change; if the record waits already, this word replaces the reason and the ids are joined.
+
+    Two processes may put the same record at once: the first inserts, the second joins.
+    """
+    inserted = await connection.execute(insert_or_ignore(connection, _T).values(_values(row)))
+    if inserted.rowcount == 1:
+        return
+    key = (row.flow_id, row.account_id, row.resource, row.record_id)
+    existing = (await connection.execute(select(_T).where(*_same(*key)).with_for_update())).first()
+    if existing is None:
+        await connection.execute(insert(_T).values(_values(row)))
+        return
+    old = _waiting(existing)
+    await connection.execute(
+        update(_T)
+        .where(_T.c.id == old.id)
+        .values(
+            reason=row.reason,
+            needs_person=row.needs_person,
+            not_before=row.not_before,
+            updated_at=row.updated_at,
+            tries=row.tries,
+            version=old.version + 1,
+            change_ids=_join(old.change_ids, row.change_ids),
+            deletion=row.deletion or old.deletion,
+            mode=row.mode if row.mode == "repair" else old.mode,
+            run=row.run or old.run,
+            blocked_on=row.blocked_on,
+            says=row.says,
+            detail=row.detail,
+        )
+    )
+
+
+async def fold(connection: AsyncConnection, row: Waiting) -> bool:
+    """Join a new change into a waiting row, keeping the row's reason and time. False if there is none."""
+    key = (row.flow_id, row.account_id, row.resource, row.record_id)
+    existing = (await connection.execute(select(_T).where(*_same(*key)).with_for_update())).first()
+    if existing is None:
+        return False
+    old = _waiting(existing)
+    await connection.execute(
+        update(_T)
+        .where(_T.c.id == old.id)
+        .values(
+            version=old.version + 1,
+            updated_at=row.updated_at,
+            change_ids=_join(old.change_ids, row.change_ids),
+            deletion=row.deletion or old.deletion,
+        )
+    )
+    return True
+
+
+async def fold_or_put(connection: AsyncConnection, row: Waiting) -> None:
+    if not await fold(connection, row):
+        await put(connection, row)
+
+
+async def clear(connection: AsyncConnection, row: Waiting) -> None:
+    """Remove a row that was settled, unless something was folded in since it was read."""
+    await connection.execute(delete(_T).where(_T.c.id == row.id, _T.c.version == row.version))
+
+
+async def due(
+    connection: AsyncConnection, shards: Sequence[int], now: datetime, *, limit: int, per_workspace: int
+) -> list[Waiting]:
+    """Rows whose time has come and that need no person, oldest first, no workspace taking more than its share."""
+    rank = func.row_number().over(partition_by=_T.c.workspace_id, order_by=_T.c.not_before).label("rank")
+    condition = [_T.c.needs_person.is_(False), _T.c.not_before <= now]
+    if len(shards) < 64:
+        condition.append(_T.c.shard.in_(list(shards)))
+    inner = select(_T, rank).where(*condition).subquery()
+    rows = await connection.execute(
+        select(inner).where(inner.c.rank <= per_workspace).order_by(inner.c.not_before).limit(limit)
+    )
+    return [_waiting(row) for row in rows]
+
+
+async def wake(connection: AsyncConnection, keys: Sequence[str], now: datetime) -> None:
+    """Make rows due that were blocked on one of these records."""
+    for some in chunks(keys, 500):
+        await connection.execute(
+            update(_T).where(_T.c.blocked_on.in_(some)).values(not_before=now, blocked_on=None)
+        )
+
+
+async def retry(connection: AsyncConnection, ids: Sequence[str], now: datetime) -> int:
+    """A person's or a resumed flow's word: these rows are due now."""
+    changed = 0
+    for some in chunks(ids, 500):
+        result = await connection.execute(
+            update(_T)
+            .where(_T.c.id.in_(some))
+            .values(not_before=now, needs_person=False, reason="retry", tries=0, version=_T.c.version + 1)
+        )
+        changed += result.rowcount
+    return changed
+
+
+async def dismiss(connection: AsyncConnection, ids: Sequence[str]) -> int:
+    gone = 0
+    for some in chunks(ids, 500):
+        gone += (await connection.execute(delete(_T).where(_T.c.id.in_(some)))).rowcount
+    return gone
+
+
+async def postpone(connection: AsyncConnection, row: Waiting, until: datetime) -> None:
+    """Claim a row for a while, so that the next look does not take it again at once."""
+    await connection.execute(
+        update(_T).where(_T.c.id == row.id, _T.c.version == row.version).values(not_before=until)
+    )
+
+
+async def of_workspace(
+    connection: AsyncConnection,
+    workspace_id: str,
+    *,
+    reason: Reason | None = None,
+    flow_id: str | None = None,
+    limit: int = 200,
+) -> list[Waiting]:
+    condition = [_T.c.workspace_id == workspace_id]
+    if reason is not None:
+        condition.append(_T.c.reason == reason)
+    if flow_id is not None:
+        condition.append(_T.c.flow_id == flow_id)
+    rows = await connection.execute(select(_T).where(*condition).order_by(_T.c.first_seen).limit(limit))
+    return [_waiting(row) for row in rows]
+
+
+async def of_records(connection: AsyncConnection, account_id: str, resource: str, record_id: str) -> list[Waiting]:
+    rows = await connection.execute(
+        select(_T).where(_T.c.account_id == account_id, _T.c.resource == resource, _T.c.record_id == record_id)
+    )
+    return [_waiting(row) for row in rows]
+
+
+async def summary(
+    connection: AsyncConnection, workspace_id: str | None = None
+) -> list[tuple[str, str, int, datetime, bool]]:
+    """(workspace, reason, how many, first seen of the oldest, needs a person), per workspace and reason."""
+    statement = select(
+        _T.c.workspace_id, _T.c.reason, func.count(), func.min(_T.c.first_seen), _T.c.needs_person
+    ).group_by(_T.c.workspace_id, _T.c.reason, _T.c.needs_person)
+    if workspace_id is not None:
+        statement = statement.where(_T.c.workspace_id == workspace_id)
+    rows = await connection.execute(statement.order_by(_T.c.workspace_id, _T.c.reason))
+    return [(row[0], row[1], row[2], row[3], row[4]) for row in rows]
+
+
+def next_try(tries: int, now: datetime, *, jitter: float) -> datetime:
+    """When to try again: 2 s doubling to 10 minutes, with up to a quarter more. `jitter` is 0 to 1.
+
+    Tries 1 to 9 come after about 2, 6, 14, 30, 62, 126, 254, 510 and 1,110 s in all.
+    """
+    delay = min(600.0, 2.0 * 2 ** min(tries, 12))
+    return now + timedelta(seconds=delay * (1 + jitter / 4))
+
+
+def _same(flow_id: str, account_id: str, resource: str, record_id: str) -> tuple[Any, ...]:
+    return (
+        _T.c.flow_id == flow_id,
+        _T.c.account_id == account_id,
+        _T.c.resource == resource,
+        _T.c.record_id == record_id,
+    )
+
+
+def _join(old: Sequence[str], new: Sequence[str]) -> list[str]:
+    """The first ids and the latest ones: enough to find both ends of the story."""
+    joined = list(dict.fromkeys([*old, *new]))
+    return joined if len(joined) <= _KEPT_IDS else [joined[0], *joined[-(_KEPT_IDS - 1) :]]
+
+
+_COLUMNS = (
+    "id",
+    "workspace_id",
+    "flow_id",
+    "account_id",
+    "resource",
+    "record_id",
+    "reason",
+    "not_before",
+    "first_seen",
+    "updated_at",
+    "tries",
+    "version",
+    "change_ids",
+    "deletion",
+    "mode",
+    "run",
+    "blocked_on",
+    "says",
+    "detail",
+)
+
+
+def _values(row: Waiting) -> dict[str, Any]:
+    values = {name: getattr(row, name) for name in _COLUMNS}
+    values["change_ids"] = _join((), row.change_ids)
+    values["needs_person"] = row.reason in PERSON
+    values["shard"] = shard_of(row.workspace_id)
+    return values
+
+
+def _waiting(row: Row[Any]) -> Waiting:
+    return Waiting(**{name: getattr(row, name) for name in _COLUMNS})

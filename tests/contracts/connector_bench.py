@@ -1,0 +1,119 @@
+"""A running sandbox, one wire, and the sessions of every registered connector on it."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from decimal import Decimal
+from ipaddress import ip_network
+from typing import Final
+
+import httpx
+
+from services.sandbox.server import Sandbox, running
+from shared.clock import SystemClock
+from shared.connectors.contract import Access, Connector, Session
+from shared.connectors.http import HttpWire, OutgoingRules, UnlimitedBudget
+from shared.model.record import Fields
+
+LOOPBACK: Final = OutgoingRules((ip_network("127.0.0.0/8"),))
+
+# A record of each resource that can be written, as a flow would write it.
+WRITTEN: Final[Mapping[str, Fields]] = {
+    "clients": {
+        "name": "Talleres Anaga S.L.",
+        "company": True,
+        "tax_no": "B76123454",
+        "email": "taller@anaga.example",
+        "street": "Calle del Drago 4",
+        "post_code": "38001",
+        "city": "Santa Cruz de Tenerife",
+        "country": "ES",
+        "note": "Línea una\nLínea dos",
+    },
+    "deals": {
+        "name": "Revisión anual",
+        "description": "Factura 17/03/2026",
+        "price": Decimal("121.00"),
+        "link": "https://acme.vendor.example/f/17-03-2026/Q1w2E3r4T5y6U7i8O9p0",
+        "status": "Emitida",
+    },
+}
+
+
+@dataclass(kw_only=True)
+class Bench:
+    """One connector on the sandbox."""
+
+    connector: Connector
+    sandbox: Sandbox
+    wire: HttpWire
+    http: httpx.AsyncClient
+    settings: dict[str, str] = field(default_factory=lambda: {"seconds_per_call": "5"})
+
+    @property
+    def system(self) -> str:
+        return self.connector.name
+
+    @property
+    def token(self) -> str:
+        return self.sandbox.systems[self.system]["token"]
+
+    def access(self, *, token: str | None = None, base_url: str | None = None, **settings: str) -> Access:
+        return Access(
+            account=f"account-{self.system}",
+            base_url=base_url or self.sandbox.systems[self.system]["base_url"],
+            credentials={"token": self.token if token is None else token},
+            settings={**self.settings, **settings},
+        )
+
+    def session(self, *, token: str | None = None, base_url: str | None = None, **settings: str) -> Session:
+        return self.connector.open(self.access(token=token, base_url=base_url, **settings), self.wire)
+
+    async def reset(self) -> None:
+        assert (await self.http.post("/reset", json={})).status_code == 200
+
+    async def fault(self, fault: str, **more: object) -> None:
+        """Switch a fault on, or a switch to `value`."""
+        answer = await self.http.post("/faults", json={"system": self.system, "fault": fault, "on": True, **more})
+        assert answer.status_code == 200, answer.text
+
+    async def seed(self, resource: str, *records: Mapping[str, object]) -> list[str]:
+        answer = await self.http.post(
+            "/seed", json={"system": self.system, "resource": resource, "records": list(records)}
+        )
+        assert answer.status_code == 201, answer.text
+        return [str(each) for each in answer.json()["ids"]]
+
+    async def records(self, resource: str) -> list[dict[str, object]]:
+        """What the vendor holds, seen past its API."""
+        answer = await self.http.get("/records", params={"system": self.system, "resource": resource})
+        found: list[dict[str, object]] = answer.json()["records"]
+        return found
+
+    async def owner(self, method: str, path: str, body: Mapping[str, object]) -> dict[str, object]:
+        """What the account's owner does in the vendor's own program."""
+        answer = await self.http.post(
+            "/owner", json={"system": self.system, "method": method, "path": path, "body": dict(body)}
+        )
+        done: dict[str, object] = answer.json()
+        assert answer.status_code == 200, done
+        return done
+
+    async def calls(self) -> int:
+        """How many calls this vendor has had."""
+        stats = (await self.http.get("/stats")).json()
+        return sum(stats.get(self.system, {}).values())
+
+
+@asynccontextmanager
+async def benches_of(connectors: Mapping[str, Connector]) -> AsyncIterator[Mapping[str, Bench]]:
+    """One sandbox and one wire for all of them."""
+    async with (
+        running(seed=7) as sandbox,
+        HttpWire(SystemClock(), UnlimitedBudget(), LOOPBACK) as wire,
+        httpx.AsyncClient(base_url=sandbox.control) as http,
+    ):
+        yield {
+            name: Bench(connector=connector, sandbox=sandbox, wire=wire, http=http)
+            for name, connector in connectors.items()
+        }
