@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final, Literal
@@ -28,17 +27,18 @@ Outcome = Literal[
 ]
 """A closed set: it is a metric's label."""
 
-_RETRY_UNSTORED: Final = "30"
+_RETRY_UNSTORED: Final = b"30"
+_CLOSE: Final = (b"connection", b"close")
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer, as the two messages of ASGI that send it."""
+    """An answer, as the two messages of ASGI that send it. After one that `lingers` more of the body may come."""
 
     status: int
     start: Message
     body: Message
-    closes: bool = False
+    lingers: bool = False
 
     async def send(self, send: Send) -> None:
         await send(self.start)
@@ -46,30 +46,23 @@ class Answer:
 
 
 def make(
-    status: int, content: bytes, media_type: bytes, *more: tuple[bytes, bytes], closes: bool = False
+    status: int, content: bytes, media_type: bytes, *more: tuple[bytes, bytes], lingers: bool = False
 ) -> Answer:
-    """An answer with a known length. One that `closes` asks the client to open a new connection next time."""
+    """An answer with a known length."""
     headers = [(b"content-type", media_type), (b"content-length", str(len(content)).encode()), *more]
-    if closes:
-        headers.append((b"connection", b"close"))
     return Answer(
         status=status,
         start={"type": "http.response.start", "status": status, "headers": headers},
         body={"type": "http.response.body", "body": content},
-        closes=closes,
+        lingers=lingers,
     )
 
 
 def _no(
-    status: int,
-    name: str,
-    detail: str,
-    *more: tuple[bytes, bytes],
-    field: str = "",
-    closes: bool = False,
+    status: int, name: str, detail: str, *more: tuple[bytes, bytes], field: str = "", lingers: bool = False
 ) -> Answer:
     content = problems.body(status, name, detail, field=field)
-    return make(status, content, problems.MEDIA_TYPE.encode(), *more, closes=closes)
+    return make(status, content, problems.MEDIA_TYPE.encode(), *more, lingers=lingers)
 
 
 def accepted(change_id: str, count: int) -> Answer:
@@ -79,23 +72,26 @@ def accepted(change_id: str, count: int) -> Answer:
 
 NOTHING_SAID: Final = make(200, b'{"id":null,"accepted":0}', b"application/json")
 UNKNOWN: Final = _no(404, "unknown-hook", "There is no such hook, or its secret is wrong.")
-WRONG_METHOD: Final = _no(405, "wrong-method", "A hook is delivered with POST.", (b"allow", b"POST"), closes=True)
+WRONG_METHOD: Final = _no(
+    405, "wrong-method", "A hook is delivered with POST.", (b"allow", b"POST"), _CLOSE, lingers=True
+)
 ENCODED: Final = _no(
     415,
     "encoded-body",
     "Send the body as it is, without a Content-Encoding.",
     (b"accept-encoding", b"identity"),
+    _CLOSE,
     field="Content-Encoding",
-    closes=True,
+    lingers=True,
 )
 
 
 def too_large(limit: int) -> Answer:
-    return _no(413, "too-large", f"A hook's body may have {limit} bytes.", closes=True)
+    return _no(413, "too-large", f"A hook's body may have {limit} bytes.", _CLOSE, lingers=True)
 
 
 def too_slow(seconds: float) -> Answer:
-    return _no(408, "too-slow", f"The body did not arrive within {seconds:g} s.", closes=True)
+    return _no(408, "too-slow", f"The body did not arrive within {seconds:g} s.", _CLOSE)
 
 
 def bad_body(detail: str, field: str) -> Answer:
@@ -111,8 +107,7 @@ def limited(wait: timedelta) -> Answer:
 def unstored(status: int) -> Answer:
     """`status` is what the system's connector declares: 503, or what makes that vendor send again."""
     detail = "The change could not be stored; send it again later."
-    more: Sequence[tuple[bytes, bytes]] = [(b"retry-after", _RETRY_UNSTORED.encode())]
-    return _no(status, "not-stored", detail, *more)
+    return _no(status, "not-stored", detail, (b"retry-after", _RETRY_UNSTORED))
 
 
 class Refused(Exception):

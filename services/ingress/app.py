@@ -35,6 +35,7 @@ class IngressApp(FastAPI):
             summary=f"Takes hooks of {names}.",
             version="1",
             redoc_url=None,
+            servers=[{"url": parts.public_url}] if parts.public_url else None,
         )
         self.doors = tuple(doors)
         self.parts = parts
@@ -74,7 +75,7 @@ class IngressApp(FastAPI):
             self._count(door, "disconnected", began)
             return
         self._count(door, outcome, began)
-        if answer.closes:
+        if answer.lingers:
             await _send_and_linger(answer, receive, send)
         else:
             await answer.send(send)

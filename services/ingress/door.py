@@ -68,6 +68,7 @@ class Parts:
     counts: Counts
     strangers: Strangers
     limits: Limits = field(default_factory=Limits)
+    public_url: str = ""
 
 
 class Door:
@@ -185,7 +186,7 @@ class Door:
             record_id=told.record_id if told else "",
             hook_kind=hook.hook_kind,
             generation=hook.generation,
-            deletion=bool(told) and (told.deletion or kind.deletion) if told else False,
+            deletion=told is not None and (told.deletion or kind.deletion),
             traceparent=traceparent or trace_of(change_id),
             body=sealed,
             body_key=parts.log_keys.current if sealed is not None else "",

@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 
 Kept = Literal["log", "spool"]
 
+_AT_ONCE: Final = 500
 _LAST_WORDS: Final = timedelta(seconds=3)
 
 
@@ -88,7 +89,15 @@ class Keeper:
         return len(self._gaps)
 
     async def keep(self, changes: Sequence[Change]) -> Kept:
-        """Store changes of one delivery. Returns once they are durable; raises Unstored when nothing took them."""
+        """Store changes of one delivery, in order. Returns once all are durable; raises Unstored when one is not.
+
+        A long delivery goes in several appends, each within the time limit; the vendor that is told to send it
+        again doubles what was stored of it, which costs a read each.
+        """
+        places = [await self._keep(changes[at : at + _AT_ONCE]) for at in range(0, len(changes), _AT_ONCE)]
+        return "spool" if "spool" in places else "log"
+
+    async def _keep(self, changes: Sequence[Change]) -> Kept:
         if self._log_up:
             try:
                 async with asyncio.timeout(self._patience.append.total_seconds()):
@@ -133,7 +142,10 @@ class Keeper:
             self._stop.set()
             self._work.set()
             try:
-                await forwarding
+                # A log that hangs must not hold up the stop: what is spooled is safe where it is.
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(_LAST_WORDS.total_seconds()):
+                        await forwarding
             finally:
                 await self._spool.close()
 
@@ -145,9 +157,7 @@ class Keeper:
                 self._work.set()
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._stop.wait(), self._patience.probe.total_seconds())
-        with suppress(TimeoutError):
-            async with asyncio.timeout(_LAST_WORDS.total_seconds()):
-                await self._forward()
+        await self._forward()
 
     async def _forward(self) -> bool:
         """Bring everything that was put aside to the log. False: the log is still away."""

@@ -84,6 +84,7 @@ async def serve(
         counts=counts,
         strangers=_strangers(settings, machine),
         limits=_limits(settings),
+        public_url=settings.public_url,
     )
     app = app_of(connectors, parts)
     async with keeper.running(stop):

@@ -136,6 +136,9 @@ class World:
 
     def reset(self, what: set[str]) -> None:
         """Forget `data`, `faults` (with switches), `stats`, `hooks` (rows and deliveries). Tokens stay."""
+        if "data" in what:
+            for task in self._tasks:
+                task.cancel()
         for accounts in self._accounts.values():
             for account in accounts.values():
                 account.clear(data="data" in what, hooks="hooks" in what)

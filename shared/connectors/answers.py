@@ -14,6 +14,7 @@ import msgspec
 
 from shared import errors
 from shared.connectors.contract import Request, Response, StatusFate
+from shared.connectors.outgoing import BadAddress
 
 Json = str | int | float | Decimal | bool | None | list["Json"] | dict[str, "Json"]
 
@@ -143,6 +144,6 @@ def _redirected(response: Response) -> errors.PuenteError:
     except ValueError:
         host = None
     elsewhere = f" to {host}" if host and re.fullmatch(r"[a-z0-9.-]{1,253}", host) else ""
-    return errors.NeedsOperator(
+    return BadAddress(
         f"The vendor redirects{elsewhere}; redirects are not followed.", way_out="Check the account's base URL."
     )

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from shared import errors
 from shared.connectors import answers, values
 from shared.connectors.contract import Check, CheckName, CheckState, RegisteredHook, Response, StatusFate, Text
-from shared.connectors.http import AddressRefused, NotSent
+from shared.connectors.http import AddressRefused, BadAddress, NotSent
 from shared.connectors.rest import Query, RestSession
 from shared.connectors.values import Object
 
@@ -106,6 +106,10 @@ def _no_answer(session: RestSession, problem: errors.PuenteError, menus: Menus) 
         )
         en, es = f"{host} may not be called from here.", f"Desde aquí no se permite llamar a {host}."
         return [finding("host", "failed", en, es, way_out)]
+    if isinstance(problem, BadAddress):
+        en = "The address of the account is not the one of its API."
+        es = "La dirección de la cuenta no es la de su API."
+        return [finding("host", "failed", en, es, menus.base_url)]
     if isinstance(problem, NotSent) and problem.reason == "certificate":
         en, es = f"The certificate of {host} is not valid.", f"El certificado de {host} no es válido."
         return [_host_found(session), finding("certificate", "failed", en, es, menus.base_url)]
@@ -119,7 +123,7 @@ def _no_answer(session: RestSession, problem: errors.PuenteError, menus: Menus) 
         )
         return [_host_found(session), _certificate_found(session), finding("token", "not checked", en, es)]
     if isinstance(problem, errors.NeedsOperator):
-        # A redirect, a login page, or a token that cannot even be sent.
+        # A login page, or a token that cannot even be sent.
         return [_host_found(session), _token_failed(menus)]
     en, es = f"{host} did not give a usable answer.", f"{host} no dio una respuesta utilizable."
     return [finding("host", "failed", en, es, menus.base_url)]

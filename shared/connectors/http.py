@@ -28,11 +28,12 @@ from shared.connectors import answers
 from shared.connectors.answers import json_of, redact
 from shared.connectors.budgets import PacedBudget, UnlimitedBudget, budget_key
 from shared.connectors.contract import Access, Budget, Limits, Request, Response, StatusFate
-from shared.connectors.outgoing import OutgoingRules, networks_in
+from shared.connectors.outgoing import AddressRefused, BadAddress, OutgoingRules, networks_in
 
 __all__ = [
     "FATES",
     "AddressRefused",
+    "BadAddress",
     "HttpWire",
     "NotSent",
     "OutgoingRules",
@@ -77,10 +78,6 @@ class NotSent(errors.Retryable):
     def __init__(self, message: str, *, reason: NotSentReason, way_out: str = "") -> None:
         super().__init__(message, way_out=way_out)
         self.reason = reason
-
-
-class AddressRefused(errors.NeedsOperator):
-    """The deployment's rules forbid to call this address."""
 
 
 class _NotAllowedError(OSError):
@@ -301,12 +298,9 @@ def _error_of(failure: _Failure, access: Access, limits: Limits, request: Reques
     host = urlsplit(access.base_url).hostname or "the vendor"
     match failure.kind:
         case "refused":
-            return AddressRefused(
-                f"{host} is not an address that this installation may call.",
-                way_out="If it is meant, add its network to PUENTE_OUTGOING_NETWORKS.",
-            )
+            return AddressRefused(host)
         case "bad url":
-            return errors.NeedsOperator("The account's base URL cannot be used.", way_out="Check the base URL.")
+            return BadAddress("The account's base URL cannot be used.", way_out="Check the base URL.")
         case "name":
             return NotSent(f"The name {host} cannot be resolved.", reason="name")
         case "certificate":

@@ -17,6 +17,20 @@ _NAT64: Final = ip_network("64:ff9b::/96")
 _WAY_OUT: Final = "Give the address as the vendor shows it, like https://name.vendor.com."
 
 
+class BadAddress(errors.NeedsOperator):
+    """The account's base URL is not one that leads to the vendor's API."""
+
+
+class AddressRefused(BadAddress):
+    """The deployment's rules forbid to call this address."""
+
+    def __init__(self, host: str) -> None:
+        super().__init__(
+            f"{host} is not an address that this installation may call.",
+            way_out="If it is meant, add its network to PUENTE_OUTGOING_NETWORKS.",
+        )
+
+
 def networks_in(text: str, *, setting: str) -> tuple[Network, ...]:
     """Read `127.0.0.0/8, ::1/128`. Raises Misconfigured, naming `setting`."""
     found: list[Network] = []
@@ -46,7 +60,7 @@ class OutgoingRules:
         return not plain and inner.is_global and not inner.is_multicast and not inner.is_reserved
 
     def checked_base(self, base_url: str) -> str:
-        """The base URL without a slash at its end. Raises NeedsOperator for one that may not be called.
+        """The base URL without a slash at its end. Raises BadAddress for one that may not be called.
 
         A host that is an address is checked here; a name is checked where it is resolved.
         """
@@ -54,25 +68,22 @@ class OutgoingRules:
             parts = urlsplit(base_url.strip())
             _ = parts.port  # raises for a port that is no number
         except ValueError:
-            raise errors.NeedsOperator("The base URL cannot be read.", way_out=_WAY_OUT) from None
+            raise BadAddress("The base URL cannot be read.", way_out=_WAY_OUT) from None
         if parts.scheme not in {"https", "http"} or not parts.hostname:
-            raise errors.NeedsOperator("The base URL must begin with https://.", way_out=_WAY_OUT)
+            raise BadAddress("The base URL must begin with https://.", way_out=_WAY_OUT)
         if (
             parts.username is not None
             or parts.query
             or parts.fragment
             or any(c.isspace() for c in base_url.strip())
         ):
-            raise errors.NeedsOperator("The base URL must be an address and nothing else.", way_out=_WAY_OUT)
+            raise BadAddress("The base URL must be an address and nothing else.", way_out=_WAY_OUT)
         try:
             literal = ip_address(parts.hostname)
         except ValueError:
             literal = None
         if literal is not None and not self.permits(literal, plain=parts.scheme == "http"):
-            raise errors.NeedsOperator(
-                f"{parts.hostname} is not an address that this installation may call.",
-                way_out="If it is meant, add its network to PUENTE_OUTGOING_NETWORKS.",
-            )
+            raise AddressRefused(parts.hostname)
         return base_url.strip().rstrip("/")
 
 

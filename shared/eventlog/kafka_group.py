@@ -179,7 +179,7 @@ class KafkaSubscription:
         During a rebalance the client's call waits for its end, however long. So it runs in a task that may go on
         when our time is over: cancelling it would lose count of when we last asked.
         """
-        if self._fetched:
+        if self._fetched and not self._paused:
             return
         if self._fetching is None:
             self._fetching = asyncio.create_task(self._get_many(limit, seconds))
@@ -189,7 +189,7 @@ class KafkaSubscription:
         task, self._fetching = self._fetching, None
         epoch, entries = task.result()
         if epoch == self._epoch and self._open.is_set():
-            self._fetched = entries
+            self._fetched += entries
         # Others belong to an assignment that has ended meanwhile, and come again with the next one.
 
     async def _get_many(self, limit: int, seconds: float) -> tuple[int, list[Entry]]:

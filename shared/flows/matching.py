@@ -41,6 +41,7 @@ async def find(
         return maker
     candidates = await _candidates(desk, own, fields, ask_vendor=ask_vendor)
     if not candidates:
+        await _ask_about_names(desk, own)
         return None
     free = [each for each in candidates if not each.bound]
     ids = [each.record_id for each in candidates]
@@ -60,6 +61,43 @@ async def find(
         f"{title} has {', '.join(ids)} with the same {_names(candidates)}, and it is not certain which is meant.",
         candidates=ids,
     )
+
+
+async def _ask_about_names(desk: Desk, own: Seen) -> None:
+    """A record of the other side with the same name, not joined, and no key that tells the two apart.
+
+    A name alone joins nothing; but making a second one without asking is how doubles come about.
+    """
+    flow, other = desk.flow, desk.look.side.other
+    if "name" not in own.keys or isinstance(flow.spec, Document):
+        return
+    account, resource = flow.accounts[other].id, flow.resource_name(other)
+
+    async def unit(connection: Any) -> list[str]:
+        alike = await index.with_key(connection, account, resource, "name", own.keys["name"])
+        keys = await index.keys_of(connection, account, resource, alike)
+        taken = await bindings.find_many(
+            connection, flow.bridge.id, desk.entity, flow.spec.role, other.value, alike
+        )
+        strong = flow.spec.match_on
+        return [
+            record_id
+            for record_id in alike
+            if record_id not in taken
+            and not any(
+                name in own.keys and name in keys[record_id] and own.keys[name] != keys[record_id][name]
+                for name in strong
+            )
+        ]
+
+    alike: list[str] = await desk.read(unit)
+    if alike:
+        title = flow.spec.end(other).connector.title
+        raise Waits(
+            "ambiguous",
+            f"{title} has {', '.join(alike)} with the same name, and nothing else tells whether it is the same.",
+            candidates=alike,
+        )
 
 
 def _names(candidates: Sequence[Candidate]) -> str:

@@ -18,11 +18,12 @@ from shared.eventlog.urls import event_log
 from shared.flows.engine import Engine
 from shared.runtime.consumer import Consumer
 from shared.runtime.loader import Loader
+from shared.runtime.replay import Replayer
 from shared.runtime.runner import Runner
 from shared.runtime.scheduler import Scheduler
 from shared.runtime.settings import Keys, Settings, load_keys
 from shared.runtime.sweeper import Sweeper
-from shared.runtime.sync import Rhythm, Sync
+from shared.runtime.sync import Rhythm, Sync, Task
 from shared.runtime.workspaces import Workspaces
 from shared.store import schema
 from shared.store.budgets import LeasedBudget
@@ -96,8 +97,8 @@ def engine_of(parts: Parts) -> Engine:
     )
 
 
-def sync_of(parts: Parts, log: EventLog, *, rhythm: Rhythm | None = None) -> Sync:
-    """A sync service on this log and store, not yet running."""
+def sync_of(parts: Parts, log: EventLog, *, rhythm: Rhythm | None = None, also: tuple[Task, ...] = ()) -> Sync:
+    """A sync service on this log and store, not yet running. `also` are further timers of its."""
     settings = parts.settings
     runner = Runner(
         engine=engine_of(parts),
@@ -125,6 +126,7 @@ def sync_of(parts: Parts, log: EventLog, *, rhythm: Rhythm | None = None) -> Syn
         new_id=parts.new_id,
         settings=settings.sweeps(),
     )
+    replayer = Replayer(log=log, database=parts.database, clock=parts.clock, new_id=parts.new_id)
     loader = Loader(
         database=parts.database,
         workspaces=parts.workspaces,
@@ -141,4 +143,5 @@ def sync_of(parts: Parts, log: EventLog, *, rhythm: Rhythm | None = None) -> Syn
         database=parts.database,
         clock=parts.clock,
         rhythm=rhythm,
+        also=(replayer.run_due, *also),
     )

@@ -149,7 +149,8 @@ class LeasedBudget:
         key.paused_until = max(key.paused_until, until)
         for each in key.slices.values():
             each.left = 0
-        await self._database.run(lambda connection: _pause(connection, key.name, until))
+        stored = await self._database.run(lambda connection: _pause(connection, key.name, until))
+        key.paused_until = max(key.paused_until, stored)
 
     async def _try(self, key: _Key, purpose: Purpose, quota: int) -> datetime | None:
         """Take a call from what is in hand or from a new slice. None: taken; else when to try again."""
@@ -250,15 +251,16 @@ def _free_at(counts: Mapping[int, list[int]], at: int, quota: int, cap: int) -> 
     return _start(max(blocking) + SLOTS_IN_A_MINUTE)
 
 
-async def _pause(connection: AsyncConnection, name: str, until: datetime) -> None:
+async def _pause(connection: AsyncConnection, name: str, until: datetime) -> datetime:
+    """Save the pause, unless a longer one is there; return the one that holds."""
     values: dict[str, Any] = {"key": name, "slots": {}, "paused_until": until}
     added = await connection.execute(insert_or_ignore(connection, _T).values(**values))
-    if added.rowcount == 0:
-        await connection.execute(
-            update(_T)
-            .where(_T.c.key == name, (_T.c.paused_until.is_(None)) | (_T.c.paused_until < until))
-            .values(paused_until=until)
-        )
+    if added.rowcount == 1:
+        return until
+    stored = await connection.execute(select(_T.c.paused_until).where(_T.c.key == name).with_for_update())
+    longest = max(until, stored.scalar_one() or until)
+    await connection.execute(update(_T).where(_T.c.key == name).values(paused_until=longest))
+    return longest
 
 
 def _key_name(access: Access, limits: Limits) -> str:

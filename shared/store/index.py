@@ -167,3 +167,24 @@ def _seen(row: Any) -> Seen:
         seen_at=row.seen_at,
         listing=row.listing,
     )
+
+
+async def holders(
+    connection: AsyncConnection, account_id: str, resource: str, key_name: str, hashes: Sequence[str]
+) -> dict[str, list[str]]:
+    """Which records showed each of these keys: {hash: record ids}; hashes that nobody showed are left out."""
+    found: dict[str, list[str]] = {}
+    for some in chunks(list(dict.fromkeys(hashes)), 500):
+        rows = await connection.execute(
+            select(_K.c.key_hash, _K.c.record_id)
+            .where(
+                _K.c.account_id == account_id,
+                _K.c.resource == resource,
+                _K.c.key_name == key_name,
+                _K.c.key_hash.in_(some),
+            )
+            .order_by(_K.c.record_id)
+        )
+        for key_hash, record_id in rows:
+            found.setdefault(key_hash, []).append(record_id)
+    return found

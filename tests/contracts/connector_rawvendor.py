@@ -1,6 +1,7 @@
 """A vendor down to the bytes: answers what a test says and counts what it was sent."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -69,9 +70,9 @@ class RawVendor:
 
 
 @asynccontextmanager
-async def raw_vendor(*answers: bytes) -> AsyncIterator[RawVendor]:
+async def raw_vendor(*answers: bytes, tls: ssl.SSLContext | None = None) -> AsyncIterator[RawVendor]:
     vendor = RawVendor(answers)
-    server = await asyncio.start_server(vendor.serve, "127.0.0.1", 0)
+    server = await asyncio.start_server(vendor.serve, "127.0.0.1", 0, ssl=tls)
     vendor.base_url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     try:
         yield vendor

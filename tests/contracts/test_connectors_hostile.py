@@ -126,7 +126,7 @@ async def test_an_unusable_answer_becomes_the_error_that_loses_nothing(
         assert isinstance(problem, expected), repr(problem)
         assert isinstance(problem, errors.InDoubt) == (expected is errors.InDoubt)
         if act in WRITES:
-            assert len(vendor.requests) == 1, "a write was sent again"
+            assert sum(not each.startswith(b"GET ") for each in vendor.requests) == 1, "a write was sent again"
     shown: BaseException | None = problem
     while shown is not None:
         assert "S3cr3t" not in f"{shown} {shown!r}"

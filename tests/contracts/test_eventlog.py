@@ -29,6 +29,7 @@ from tests.contracts.eventlog_places import (
     opened,
     taken,
 )
+from tests.support import waiting
 from tests.support.processes import Processes, python
 
 HOSTILE = (
@@ -63,6 +64,25 @@ async def test_01_what_was_appended_is_there_for_whoever_opens_the_log_next(plac
     assert entry.change == stored
     assert entry.position == position
     assert entry.problem == ""
+
+
+@pytest.mark.processes
+async def test_01_what_a_process_saw_acknowledged_is_there_after_it_was_killed(
+    place: Place, processes: Processes
+) -> None:
+    async with opened(place):
+        pass  # the place exists
+    command = python("-m", "tests.contracts.eventlog_process", "append", place.url, "acme", "1000000")
+    writer = processes.start(*command, name="writer")
+    await waiting.until(lambda: writer.output().count("\n") > 100, within=PATIENCE, what="a hundred acks")
+    writer.kill9()
+    acked = writer.output().split("\n")[:-1]
+
+    async with opened(place) as log:
+        stored = ids(await all_read(log))
+
+    assert [f"acked {each}" for each in stored[: len(acked)]] == acked
+    assert len(acked) <= len(stored) <= len(acked) + 1
 
 
 async def test_02_changes_of_one_workspace_keep_their_order(place: Place) -> None:
@@ -536,3 +556,24 @@ async def test_18_a_close_during_appends_answers_every_one_of_them_truly(place: 
     assert acked
     async with opened(place) as log:
         assert acked <= set(ids(await all_read(log)))
+
+
+@pytest.mark.processes
+async def test_the_one_consumer_of_a_machine_is_replaced_as_soon_as_it_dies(
+    tmp_path: Path, processes: Processes
+) -> None:
+    place = SqlitePlace(tmp_path / "log")
+    async with opened(place) as log:
+        await log.append(change())
+        command = python(
+            "-m", "tests.contracts.eventlog_process", "consume", place.url, "sync", str(tmp_path / "no")
+        )
+        first = processes.start(*command, name="consumer")
+        await first.line(r"^entry ", within=PATIENCE)
+        with pytest.raises(errors.Misconfigured, match="Another process"):
+            async with log.subscribe(group="sync"):
+                pass
+
+        first.kill9()
+        async with log.subscribe(group="sync") as subscription:
+            assert len(await taken(subscription, 1)) == 1

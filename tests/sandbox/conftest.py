@@ -1,25 +1,45 @@
-"""A fresh sandbox for every test, asked by raw HTTP."""
+"""One sandbox for the whole suite, emptied before every test, and asked by raw HTTP."""
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import httpx
 import pytest
+import pytest_asyncio
 from aiohttp import web
 
+from services.sandbox.clock import VendorClock
+from services.sandbox.control import EVERYTHING
 from services.sandbox.server import Sandbox, running
 from tests.sandbox.support import Control, Hooks, Receiver, Vendor
 
-
-@pytest.fixture
-async def sandbox() -> AsyncIterator[Sandbox]:
-    async with running(seed=7) as served:
-        yield served
+HERE = Path(__file__).parent
 
 
-@pytest.fixture
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The server lives in one loop, so every test of this folder runs in it."""
+    for item in items:
+        if HERE in item.path.parents and isinstance(item, pytest.Function):
+            item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def served() -> AsyncIterator[Sandbox]:
+    async with running(seed=7) as sandbox:
+        yield sandbox
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def http() -> AsyncIterator[httpx.AsyncClient]:
     async with httpx.AsyncClient(timeout=20, trust_env=False) as client:
         yield client
+
+
+@pytest.fixture
+def sandbox(served: Sandbox) -> Sandbox:
+    served.world.reset(set(EVERYTHING))
+    served.world.clock = VendorClock()
+    return served
 
 
 @pytest.fixture
@@ -37,7 +57,7 @@ def control(sandbox: Sandbox, http: httpx.AsyncClient) -> Control:
     return Control(http=http, url=sandbox.control)
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def receiver() -> AsyncIterator[Receiver]:
     made = Receiver()
     app = web.Application()

@@ -1,14 +1,18 @@
 """BitFactura: who may ask, and how it says no."""
 
+import asyncio
 import json
 import socket
+from datetime import UTC, datetime
 
 import httpx
 import pytest
 
-from services.sandbox.server import Sandbox
+from services.sandbox.server import Sandbox, running
+from services.sandbox.world import World
 from tests.sandbox.support import Control, Vendor, make_client
 
+FROZEN = datetime(2026, 3, 4, 9, 11, 12, tzinfo=UTC)
 UNAUTHORIZED = {"code": "error", "message": "Debe iniciar sesión para acceder a esta página"}
 
 
@@ -145,8 +149,6 @@ async def test_reason_phrase_is_sent(sandbox: Sandbox) -> None:
             raw.sendall(f"GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
             return raw.makefile("rb").readline()
 
-    import asyncio
-
     assert await asyncio.to_thread(first_line) == b"HTTP/1.1 404 Not Found\r\n"
 
 
@@ -159,7 +161,8 @@ async def test_an_account_sees_only_its_own(bf: Vendor, control: Control, http: 
 
 
 @pytest.mark.parametrize(("limit", "statuses"), [(0, [200] * 4), (2, [200, 200, 429, 429])])
-async def test_rate_limit_of_its_own(limit: int, statuses: list[int], sandbox: Sandbox, bf: Vendor) -> None:
-    sandbox.world.switches.turn("bitfactura", "requests_per_second", account=None, on=True, value=limit)
-    sandbox.world.clock._source = lambda at=sandbox.world.clock.now(): at  # type: ignore[misc]
-    assert [(await bf.ask("GET", "/clients.json")).status_code for _ in range(4)] == statuses
+async def test_rate_limit_of_its_own(limit: int, statuses: list[int]) -> None:
+    async with running(World(seed=1, clock=lambda: FROZEN)) as sandbox, httpx.AsyncClient() as http:
+        bf = Vendor(http=http, system="bitfactura", **sandbox.systems["bitfactura"])
+        await Control(http=http, url=sandbox.control).turn("bitfactura", "requests_per_second", value=limit)
+        assert [(await bf.ask("GET", "/clients.json")).status_code for _ in range(4)] == statuses

@@ -78,6 +78,34 @@ async def test_without_a_broker_hooks_are_spooled_and_forwarded_by_the_next_proc
     assert ids_of(entries) == {str(reply.json["id"]) for reply in replies}
 
 
+async def test_a_broker_that_accepts_and_says_nothing_holds_up_neither_hooks_nor_the_stop(tmp_path: Path) -> None:
+    closing = asyncio.Event()
+
+    async def silent(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await closing.wait()
+        writer.close()
+
+    server = await asyncio.start_server(silent, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    log = event_log(f"kafka://127.0.0.1:{port}/puente.changes", clock=SystemClock())
+    loop = asyncio.get_running_loop()
+    try:
+        async with rig.door(tmp_path, log=log, patience=IMPATIENT) as door:
+            began = loop.time()
+            replies = [await door.hook(number) for number in range(1, 11)]
+            answered = loop.time() - began
+            began = loop.time()
+        stopped = loop.time() - began
+    finally:
+        closing.set()
+        await log.close()
+        server.close()
+        await server.wait_closed()
+    assert {reply.status for reply in replies} == {200}
+    assert answered < 3
+    assert stopped < 6
+
+
 async def test_after_one_send_that_ran_out_of_time_hooks_are_spooled_at_once(tmp_path: Path) -> None:
     log = SqliteLog(
         tmp_path / "log", clock=SystemClock(), settings=SqliteSettings(append_limit=timedelta(minutes=1))

@@ -178,3 +178,11 @@ async def test_many_hooks_share_a_connection(tmp_path: Path) -> None:
         entries = await door.entries()
     assert statuses == [200] * 20
     assert [entry.change.record_id for entry in entries] == [str(n) for n in range(1, 21)]
+
+
+async def test_a_whole_client_list_in_one_body_is_kept_in_order(tmp_path: Path) -> None:
+    async with rig.door(tmp_path) as door:
+        reply = await door.hook(*range(1, 5001), kind="client:sync")
+        entries = await door.entries()
+    assert reply.json == {"id": entries[0].change.id, "accepted": 5000}
+    assert [entry.change.record_id for entry in entries] == [str(number) for number in range(1, 5001)]

@@ -61,8 +61,8 @@ def test_every_change_comes_back_as_it_was(change: Change) -> None:
     st.lists(
         st.tuples(
             st.sampled_from(
-                "ce_specversion ce_id ce_source ce_type ce_time ce_workspace ce_generation ce_mode ce_gapsince "
-                "ce_subject ce_deletion traceparent other".split()
+                [name for name, _ in envelope.headers_of(replace(PLAIN, generation=1, mode="repair", run="r"))]
+                + ["ce_gapsince", "ce_deletion", "ce_subject", "traceparent", "other", ""]
             ),
             st.none()
             | st.binary(max_size=20)

@@ -1,0 +1,51 @@
+"""Housekeeping: old attempts and old log entries go, partitions are made ahead. And the whole sync service, wired."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime, timedelta
+
+import structlog
+
+from shared import errors
+from shared.eventlog.port import EventLog
+from shared.eventlog.sqlite import SqliteLog
+from shared.runtime.doctor import HookWatch
+from shared.runtime.parts import Parts, sync_of
+from shared.runtime.sync import Rhythm, Sync
+from shared.store import retention
+
+_log = structlog.get_logger("puente.sync")
+
+
+class Housekeeper:
+    """Tends the store, and the log where no broker does it, at start and then every hour."""
+
+    def __init__(self, parts: Parts, log: EventLog, *, every: timedelta = timedelta(hours=1)) -> None:
+        self._parts = parts
+        self._event_log = log
+        self._every = every
+        self._next: datetime | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    async def run_due(self, _shards: frozenset[int], group: asyncio.TaskGroup) -> None:
+        now = self._parts.clock.now()
+        if (self._next is None or self._next <= now) and (self._task is None or self._task.done()):
+            self._next = now + self._every
+            self._task = group.create_task(self._tend(now))
+
+    async def _tend(self, now: datetime) -> None:
+        try:
+            await retention.tend(
+                self._parts.database, self._parts.clock, attempt_days=self._parts.settings.attempt_days
+            )
+            if isinstance(self._event_log, SqliteLog):
+                await self._event_log.retain(now)
+        except errors.Retryable as problem:
+            _log.warning("housekeeping.waits", says=problem.message)
+
+
+def whole_sync(parts: Parts, log: EventLog, *, rhythm: Rhythm | None = None) -> Sync:
+    """The sync service as it is started in production: with replay, hook watch and housekeeping."""
+    watch, keeper = HookWatch(parts), Housekeeper(parts, log)
+    return sync_of(parts, log, rhythm=rhythm, also=(watch.run_due, keeper.run_due))
