@@ -69,9 +69,10 @@ class PacedBudget:
                 bucket.live_waiting -= 1
 
     async def punish(self, access: Access, limits: Limits, pause: timedelta) -> None:
-        """Nobody takes from this budget before the pause is over; what had been saved up is gone."""
+        """Nobody takes from this budget before the pause is over, and nothing is saved up meanwhile."""
         bucket, _, _ = self._bucket(access, limits)
         bucket.closed_until = max(bucket.closed_until, self._clock.monotonic() + pause.total_seconds())
+        bucket.filled_at = bucket.closed_until
         bucket.calls = min(bucket.calls, 1.0)
 
     def _bucket(self, access: Access, limits: Limits) -> tuple[_Bucket, float, float]:
@@ -86,10 +87,10 @@ class PacedBudget:
     def _wait(self, bucket: _Bucket, full: float, per_second: float, *, bulk: bool) -> float:
         """Seconds until a call may be made; 0 if now."""
         now = self._clock.monotonic()
-        bucket.calls = min(full, bucket.calls + (now - bucket.filled_at) * per_second)
-        bucket.filled_at = now
         if bucket.closed_until > now:
             return bucket.closed_until - now
+        bucket.calls = min(full, bucket.calls + (now - bucket.filled_at) * per_second)
+        bucket.filled_at = now
         needed = 1.0
         if bulk:
             needed += full * _KEPT_FOR_LIVE + bucket.live_waiting

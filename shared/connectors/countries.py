@@ -76,6 +76,12 @@ def _names() -> Mapping[str, str]:
     return {
         _plain(name): region
         for region, names in LOCALE_DATA.items()
-        for name in (names.get(language, "") for language in _LANGUAGES)
-        if name and not name.startswith("*")
+        for name in (_resolved(names, language) for language in _LANGUAGES)
+        if name
     }
+
+
+def _resolved(names: Mapping[str, str], language: str) -> str:
+    """The name in a language; `*aa` in the table means "as in the language aa"."""
+    name = names.get(language, "")
+    return names.get(name[1:], "") if name.startswith("*") else name

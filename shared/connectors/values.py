@@ -115,7 +115,7 @@ def country(value: Json, field: str) -> str | None:
 
 def link(value: Json, field: str) -> str | None:
     """The id of another record; null, "" and 0 are none."""
-    if value is None or value == "" or (value == 0 and not isinstance(value, bool)):
+    if value is None or value == "" or (isinstance(value, int) and value == 0 and value is not False):
         return None
     return record_id(value, field)
 

@@ -1,4 +1,4 @@
-"""Housekeeping: old attempts and old log entries go, partitions are made ahead. And the whole sync service, wired."""
+"""Housekeeping: old attempts and log entries go, partitions are made ahead. And the sync service, all wired."""
 
 from __future__ import annotations
 

@@ -22,6 +22,7 @@ from shared.keys import DoorKeys, LogKeys, Ring, StoreKeys, generate_ring
 from shared.runtime.sweeper import SweepSettings
 
 _RINGS: Final = ("door_keys", "log_keys", "store_keys")
+_OWN_MACHINE: Final = "127.0.0.0/8, ::1/128"
 _GUARDS: Final = frozenset({"intent", "compare_and_set", "match_keys"})
 
 
@@ -68,7 +69,9 @@ class Settings(BaseSettings):
         return self.effective_log_url.startswith("sqlite:") and self.effective_store_url.startswith("sqlite:")
 
     def outgoing(self) -> OutgoingRules:
-        return OutgoingRules(networks_in(self.outgoing_allow, setting="PUENTE_OUTGOING_ALLOW"))
+        """Which private addresses may be called. On one machine its own: there the tenant owns the machine."""
+        allowed = self.outgoing_allow or (_OWN_MACHINE if self.embedded else "")
+        return OutgoingRules(networks_in(allowed, setting="PUENTE_OUTGOING_ALLOW"))
 
     def sweeps(self) -> SweepSettings:
         return SweepSettings(

@@ -65,16 +65,19 @@ class Workspaces:
     def connectors(self) -> Mapping[str, Connector]:
         return self._connectors
 
-    async def get(self, workspace_id: str) -> Used | None:
-        """The workspace as it stands now; None if there is no such. Raises NeedsOperator without its store key."""
+    async def get(self, workspace_id: str, *, look_every: timedelta = _LOOK_EVERY) -> Used | None:
+        """The workspace as it stands now; None if there is no such. Raises NeedsOperator without its store key.
+
+        Whoever has just changed it asks with `look_every` zero, and sees the change.
+        """
         used = self._used.get(workspace_id)
-        if used is not None and self._clock.now() - used.checked_at < _LOOK_EVERY:
+        if used is not None and self._clock.now() - used.checked_at < look_every:
             return used
         lock = self._loading.setdefault(workspace_id, asyncio.Lock())
         async with lock:
             used = self._used.get(workspace_id)
             now = self._clock.now()
-            if used is not None and now - used.checked_at < _LOOK_EVERY:
+            if used is not None and now - used.checked_at < look_every:
                 return used
             version = await self._database.read(lambda connection: directory.version(connection, workspace_id))
             if used is not None and version == used.workspace.version:
@@ -170,7 +173,7 @@ def _by_end(flows: Mapping[str, FlowContext]) -> dict[tuple[str, str], list[tupl
 
 async def must_get(workspaces: Workspaces, workspace_id: str) -> Used:
     """The workspace, or Misconfigured for a name that a person typed."""
-    used = await workspaces.get(workspace_id)
+    used = await workspaces.get(workspace_id, look_every=timedelta(0))
     if used is None:
         raise errors.Misconfigured(
             f"There is no workspace {workspace_id!r}.", way_out="`puente workspace list` shows which there are."

@@ -11,6 +11,7 @@ from aiohttp import web
 
 from tests.support.waiting import until
 
+SECRET = "the-secret"
 SOON = timedelta(seconds=10)
 Json = dict[str, Any]
 """One object as a vendor sends it."""
@@ -142,7 +143,7 @@ class Hooks:
     receiver: Receiver
 
     async def register(
-        self, system: str, *kinds: str, secret: str = "the-secret", account: str | None = None
+        self, system: str, *kinds: str, secret: str = SECRET, account: str | None = None
     ) -> list[int]:
         rows = []
         for kind in kinds:
@@ -167,3 +168,8 @@ async def make_invoice(bf: Vendor, client_id: int, gross: str = "121", **fields:
 async def deal_client(sg: Vendor, **fields: object) -> Json:
     made: Json = await sg.post("/app/clients.json", {"client": {"name": "Talleres Anaga S.L.", **fields}})
     return made
+
+
+def keys(names: str) -> set[str]:
+    """The names in a text, however they are spaced."""
+    return set(names.split())

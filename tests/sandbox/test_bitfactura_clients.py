@@ -7,17 +7,17 @@ import pytest
 
 from services.sandbox.server import running
 from services.sandbox.world import World
-from tests.sandbox.support import Control, Vendor, make_client, make_invoice
+from tests.sandbox.support import Control, Vendor, keys, make_client, make_invoice
 
 FROZEN = datetime(2026, 3, 4, 9, 11, 12, 345_000, tzinfo=UTC)
 
-RECORDED_KEYS = set(
+RECORDED_KEYS = keys(
     "id name shortcut tax_no tax_no_kind tax_no_check register_number company kind first_name last_name title "
     "person email phone mobile_phone www fax note street street_no post_code city country use_delivery_address "
     "delivery_address bank bank_account bank_account_id discount payment_to_kind default_payment_type "
     "disable_auto_reminders category_id department_id buyer_id panel_user_id use_mass_payment mass_payment_code "
     "external_id accounting_id attachments_count balance deleted dynamic_fields import referrer fuid fname femail "
-    "password_hash password_salt token created_at updated_at".split()
+    "password_hash password_salt token created_at updated_at"
 )
 NEWER_KEYS = {"tag_list", "price_list_id", "default_tax"}
 

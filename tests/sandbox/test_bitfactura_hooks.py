@@ -2,13 +2,13 @@
 
 import pytest
 
-from tests.sandbox.support import Control, Hooks, Json, Receiver, Vendor, make_client, make_invoice
+from tests.sandbox.support import Control, Hooks, Json, Receiver, Vendor, keys, make_client, make_invoice
 
 ROW = {"kind": "client:update", "url": "http://127.0.0.1:9/x", "api_token": "secret-1", "active": True}
-CLIENT_KEYS = set(
+CLIENT_KEYS = keys(
     "id name shortcut tax_no register_number street street_no post_code city country first_name last_name company "
     "kind email phone mobile_phone www fax bank bank_account bank_account_id discount payment_to_kind "
-    "use_delivery_address delivery_address note deleted external_ids buyer skip_webhooks".split()
+    "use_delivery_address delivery_address note deleted external_ids buyer skip_webhooks"
 )
 
 

@@ -2,14 +2,14 @@
 
 import pytest
 
-from tests.sandbox.support import Control, Json, Vendor, deal_client
+from tests.sandbox.support import Control, Json, Vendor, deal_client, keys
 
-EXAMPLE_KEYS = set(
+EXAMPLE_KEYS = keys(
     "id name shortcut company kind tax_no register_number external_id email phone mobile_phone www fax street "
     "street_no post_code city province country first_name last_name note description status_id category_id "
     "department_id project_id contact_id responsible_id creator_id updater_id bank bank_account discount "
     "payment_to_kind use_delivery_address delivery_address posts_count contacts_count appendixes_count "
-    "last_activity token created_at updated_at".split()
+    "last_activity token created_at updated_at"
 )
 
 

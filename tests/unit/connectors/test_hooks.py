@@ -56,7 +56,9 @@ def test_a_body_that_cannot_carry_the_secret_says_what_is_wrong(body: bytes, say
 @given(st.binary(max_size=300))
 def test_no_bytes_raise_anything_else(body: bytes) -> None:
     for read in (lambda: hooks.secret_in(body, "api_token"), lambda: hooks.object_in(body)):
+        said = ""
         try:
             read()
         except hooks.BadBody as bad:
-            assert bad.message.endswith(".")
+            said = bad.message
+        assert not said or said.endswith(".")
