@@ -89,6 +89,7 @@ class Ring:
 class Hook:
     """What a hook URL stands for: one kind of event of one account, at one generation of its registration."""
 
+    system: str
     workspace: str
     account: str
     hook_kind: str
@@ -104,21 +105,24 @@ class DoorKeys:
     def token(self, hook: Hook) -> str:
         """The token of a hook URL, under the current key. Ids are at most 255 bytes each."""
         head = _token_head(hook, self._ring.current)
-        return _encode(head + self._mac(self._ring.current, b"hook-token", head)[:_MAC_BYTES])
+        return _encode(head + self._token_mac(self._ring.current, head, hook.system))
 
-    def read(self, token: str) -> Hook | None:
-        """The hook that an authentic token names, whichever known key made it; None for anything else."""
+    def read(self, token: str, *, system: str) -> Hook | None:
+        """The hook that an authentic token of this system names; None for anything else.
+
+        The system is in the URL already, so the token proves it without carrying it.
+        """
         if len(token) > 1200:
             return None
         try:
             raw = _decode(token)
             head, mac = raw[:-_MAC_BYTES], raw[-_MAC_BYTES:]
-            hook, key_id = _read_head(head)
+            hook, key_id = _read_head(head, system)
         except (ValueError, binascii.Error, struct.error, IndexError):
             return None
         if key_id not in self._ring.keys:
             return None
-        expected = self._mac(key_id, b"hook-token", head)[:_MAC_BYTES]
+        expected = self._token_mac(key_id, head, system)
         return hook if hmac.compare_digest(mac, expected) else None
 
     def secret(self, hook: Hook) -> str:
@@ -132,8 +136,11 @@ class DoorKeys:
         return any(matches)
 
     def _secret_of(self, key_id: str, hook: Hook) -> str:
-        parts = ("hook-secret", hook.workspace, hook.account, hook.hook_kind, str(hook.generation))
+        parts = ("hook-secret", hook.system, hook.workspace, hook.account, hook.hook_kind, str(hook.generation))
         return _encode(self._mac(key_id, b"hook-secret", "|".join(parts).encode()))
+
+    def _token_mac(self, key_id: str, head: bytes, system: str) -> bytes:
+        return self._mac(key_id, b"hook-token", head + system.encode())[:_MAC_BYTES]
 
     def _mac(self, key_id: str, purpose: bytes, message: bytes) -> bytes:
         return hmac.digest(self._ring.keys[key_id], purpose + b"\0" + message, "sha256")
@@ -147,7 +154,7 @@ def _token_head(hook: Hook, key_id: str) -> bytes:
     return bytes((_TOKEN_VERSION,)) + packed + struct.pack(">I", hook.generation)
 
 
-def _read_head(head: bytes) -> tuple[Hook, str]:
+def _read_head(head: bytes, system: str) -> tuple[Hook, str]:
     if head[0] != _TOKEN_VERSION:
         raise ValueError("unknown token version")
     parts: list[str] = []
@@ -162,7 +169,8 @@ def _read_head(head: bytes) -> tuple[Hook, str]:
     if len(head) != at + 4:
         raise ValueError("token has a wrong length")
     (generation,) = struct.unpack(">I", head[at:])
-    return Hook(workspace=parts[1], account=parts[2], hook_kind=parts[3], generation=generation), parts[0]
+    hook = Hook(system=system, workspace=parts[1], account=parts[2], hook_kind=parts[3], generation=generation)
+    return hook, parts[0]
 
 
 def _seal(key: bytes, plain: bytes, context: bytes, randomness: Randomness) -> bytes:

@@ -38,7 +38,7 @@ _PARSER_BUGS: Final = (
 )
 """What a mistake in a connector's parser raises. An authentic body is kept all the same, for the mended one."""
 
-_NOBODY: Final = Hook(workspace="", account="", hook_kind="", generation=0)
+_NOBODY: Final = Hook(system="", workspace="", account="", hook_kind="", generation=0)
 """Stands for the hook of a forged token, so that its secret is checked as long as a real one's."""
 
 
@@ -121,7 +121,7 @@ class Door:
                 given = hooks.secret_in(body, key)
             except hooks.BadBody as problem:
                 raise Refused(answers.bad_body(problem.message, problem.field), "bad_body") from None
-        found = self._parts.door_keys.read(given if token is None else token)
+        found = self._parts.door_keys.read(given if token is None else token, system=self.system)
         hook = found or _NOBODY
         proven = token is None or not self._rules.secret_key or self._secret_matches(hook, given)
         if found is None or not proven or hook.hook_kind not in self._rules.kinds:

@@ -61,8 +61,8 @@ async def running(
 ) -> AsyncIterator[Sandbox]:
     """Serve a sandbox in this loop until the block ends. Port 0 takes a free one."""
     world = world or World(seed=seed)
-    with socket.create_server((host, port)) as listener:
-        world.origin = f"http://{host}:{listener.getsockname()[1]}"
+    with _listening(host, port) as listener:
+        world.origin = f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
         config = uvicorn.Config(
             create_app(world),
             http=_ClosableProtocol,
@@ -86,6 +86,20 @@ async def running(
             world.faults.reset()  # lets go of every request that hangs
             server.should_exit = True
             await serving
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    """asyncio sets TCP_NODELAY only where the socket names its protocol; without it an answer takes 40 ms."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(1024)
+    except OSError:
+        listener.close()
+        raise
+    return listener
 
 
 async def _started(server: uvicorn.Server, serving: asyncio.Task[None]) -> None:

@@ -101,8 +101,8 @@ def _no_answer(session: RestSession, problem: errors.PuenteError, menus: Menus) 
     host = urlsplit(session.access.base_url).hostname or ""
     if isinstance(problem, AddressRefused):
         way_out = Text(
-            en="The operator of this installation adds its network to PUENTE_OUTGOING_NETWORKS.",
-            es="El operador de esta instalación añade su red a PUENTE_OUTGOING_NETWORKS.",
+            en="The operator of this installation adds its network to PUENTE_OUTGOING_ALLOW.",
+            es="El operador de esta instalación añade su red a PUENTE_OUTGOING_ALLOW.",
         )
         en, es = f"{host} may not be called from here.", f"Desde aquí no se permite llamar a {host}."
         return [finding("host", "failed", en, es, way_out)]

@@ -27,7 +27,7 @@ class AddressRefused(BadAddress):
     def __init__(self, host: str) -> None:
         super().__init__(
             f"{host} is not an address that this installation may call.",
-            way_out="If it is meant, add its network to PUENTE_OUTGOING_NETWORKS.",
+            way_out="If it is meant, add its network to PUENTE_OUTGOING_ALLOW.",
         )
 
 

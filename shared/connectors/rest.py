@@ -8,8 +8,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import timedelta
+from dataclasses import dataclass
 from typing import Final, Literal
 from urllib.parse import quote
 
@@ -21,7 +20,6 @@ from shared.connectors.contract import (
     Access,
     Check,
     Connector,
-    Limits,
     Page,
     RegisteredHook,
     Request,
@@ -31,6 +29,7 @@ from shared.connectors.contract import (
     Unreadable,
     Wire,
 )
+from shared.connectors.settings import limits_of, setting, token_of
 from shared.connectors.values import Object
 from shared.model.change import is_record_id
 from shared.model.record import Fields
@@ -417,62 +416,6 @@ class RestSession:
 
     def _safe(self, said: str) -> str:
         return answers.redact(" ".join(said.split())[:300], tuple(self.access.credentials.values()))
-
-
-def setting(access: Access, name: str, default: str, *, allowed: Sequence[str]) -> str:
-    """An account's setting. Raises NeedsOperator for a value that is not allowed."""
-    value = access.settings.get(name, "").strip().lower() or default
-    if value not in allowed:
-        raise errors.NeedsOperator(
-            f"The account's setting {name!r} must be one of {', '.join(allowed)}.", way_out="Correct the setting."
-        )
-    return value
-
-
-def switch(access: Access, name: str, *, default: bool) -> bool:
-    """A yes or no setting of an account."""
-    words = {
-        "yes": True,
-        "true": True,
-        "1": True,
-        "on": True,
-        "no": False,
-        "false": False,
-        "0": False,
-        "off": False,
-    }
-    return words[setting(access, name, "yes" if default else "no", allowed=tuple(words))]
-
-
-def limits_of(limits: Limits, access: Access) -> Limits:
-    """The vendor's limits as the account's settings change them: calls a minute, calls at once, seconds a call."""
-    return replace(
-        limits,
-        per_minute=_number(access, "calls_per_minute", limits.per_minute, most=600_000),
-        concurrent=_number(access, "calls_at_once", limits.concurrent, most=200),
-        timeout=timedelta(
-            seconds=_number(access, "seconds_per_call", int(limits.timeout.total_seconds()), most=300)
-        ),
-    )
-
-
-def _number(access: Access, name: str, default: int, *, most: int) -> int:
-    text = access.settings.get(name, "").strip()
-    if not text:
-        return default
-    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= most):
-        raise errors.NeedsOperator(
-            f"The account's setting {name!r} must be a number from 1 to {most}.", way_out="Correct the setting."
-        )
-    return int(text)
-
-
-def token_of(access: Access) -> str:
-    """The account's token without stray white space. Raises NeedsOperator for one that cannot be sent."""
-    token = access.credentials.get("token", "").strip()
-    if not token or not token.isascii() or not token.isprintable() or " " in token:
-        raise errors.NeedsOperator("The account has no usable token.", way_out="Add the account's token again.")
-    return token
 
 
 def _id_of(found: answers.Json) -> str:

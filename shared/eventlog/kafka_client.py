@@ -86,6 +86,11 @@ class KafkaSettings:
         """How long `on_assigned` may take; no heartbeat is sent meanwhile."""
         return min(ASSIGN_LIMIT, self.session_timeout * 0.4)
 
+    @property
+    def seed_limit(self) -> timedelta:
+        """How long first positions may take to be written, in the same silence."""
+        return self.session_timeout * 0.2
+
 
 def _wrong(reason: str) -> errors.Misconfigured:
     return errors.Misconfigured(f"{SETTING}: {reason}.", setting=SETTING, way_out=_WAY_OUT)

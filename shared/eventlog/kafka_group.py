@@ -30,7 +30,6 @@ log = logging.getLogger(__name__)
 
 _JOIN_SECONDS = 75.0  # twice the time that others may take to let go, and a little
 _COMMIT_SECONDS = 5.0
-_SEED_SECONDS = 2.0
 _LEAVE_SECONDS = 10.0
 _STEP_SECONDS = 0.2
 _LAST_MILLISECOND = 253_402_300_799_000  # the end of the year 9999
@@ -207,7 +206,7 @@ class KafkaSubscription:
         wanted = self._unseeded
         if not wanted:
             return
-        async with asyncio.timeout(_SEED_SECONDS):
+        async with asyncio.timeout(self._settings.seed_limit.total_seconds()):
             found = await asyncio.gather(*(self._consumer.committed(partition) for partition in wanted))
             missing = [partition for partition, offset in zip(wanted, found, strict=True) if offset is None]
             if missing:

@@ -263,8 +263,13 @@ class Writer:
     def shrink_wal(self) -> None:
         """Start the WAL over when checkpoints could not keep up; waits for readers, so only above a limit."""
         wal = self._path.with_name(self._path.name + "-wal")
-        if wal.exists() and wal.stat().st_size > _WAL_LIMIT_BYTES:
+        if not wal.exists() or wal.stat().st_size <= _WAL_LIMIT_BYTES:
+            return
+        try:
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        except sqlite3.DatabaseError as problem:
+            # The batch before it is stored: its callers are not told of this.
+            log.warning("the WAL of %s could not be started over: %s", self._path, problem)
 
     def _check_room(self, more: int) -> None:
         (held,) = self._connection.execute("SELECT bytes FROM held").fetchone()
@@ -396,7 +401,7 @@ class Checkpointer:
                 self._written.clear()
                 try:
                     connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
-                except sqlite3.OperationalError as problem:
+                except sqlite3.DatabaseError as problem:
                     # The WAL keeps what could not be moved; the next round tries again.
                     log.warning("checkpoint of %s failed: %s", self._path, problem)
                 self._stopped.wait(_CHECKPOINT_PERIOD.total_seconds())

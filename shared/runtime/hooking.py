@@ -139,4 +139,10 @@ async def _sweep(parts: Parts, account: Account) -> None:
 
 
 def _hook(account: Account, kind: str) -> Hook:
-    return Hook(workspace=account.workspace_id, account=account.id, hook_kind=kind, generation=account.generation)
+    return Hook(
+        system=account.system,
+        workspace=account.workspace_id,
+        account=account.id,
+        hook_kind=kind,
+        generation=account.generation,
+    )

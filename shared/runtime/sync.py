@@ -66,6 +66,15 @@ class Sync:
         self._claimed: dict[str, int] = {}
 
     @property
+    def shards(self) -> frozenset[int]:
+        """The shards that this process holds."""
+        return self._consumer.shards
+
+    @property
+    def store_away(self) -> bool:
+        return self._consumer.store_away
+
+    @property
     def ready(self) -> bool:
         """Whether this process holds shards and reaches its store."""
         return bool(self._consumer.shards) and not self._consumer.store_away

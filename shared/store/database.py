@@ -122,6 +122,9 @@ _SQLITE_PASSES = {
 }
 # PostgreSQL's SQLSTATE: serialisation failure, deadlock, lock not available in time.
 _POSTGRES_CONFLICT = {"40001", "40P01", "55P03"}
+# What a statement meets once when the tables changed under it: its prepared form is of before a migration (then
+# SQLAlchemy forgets all of them), or its row's day got a partition of its own while it waited (see `retention.py`).
+_POSTGRES_CHANGED = ("cached statement plan is invalid", "violates partition constraint")
 # 08: connection, 53: resources, 57P: shutdown, crash, not ready yet, 58: its disk, 25006: it is a standby.
 _POSTGRES_PASSES = ("08", "53", "57P", "58", "25006")
 _LOST_CONNECTION = ("connection is closed", "connection was closed", "underlying connection is closed")
@@ -136,11 +139,10 @@ def _is_taken(problem: DBAPIError) -> bool:
 
 def _is_conflict(problem: DBAPIError) -> bool:
     """A serialisation failure, a deadlock or a busy file: running the unit again is the cure."""
-    # A prepared statement outlives a migration by another process once; SQLAlchemy then forgets them all.
     return (
         _state(problem) in _POSTGRES_CONFLICT
         or _sqlite_code(problem) in _SQLITE_CONFLICT
-        or "cached statement plan is invalid" in str(problem.orig)
+        or any(words in str(problem.orig) for words in _POSTGRES_CHANGED)
     )
 
 
@@ -192,10 +194,13 @@ def _engine(url: URL, statement_limit: timedelta | None) -> AsyncEngine:
             max_overflow=8,
             pool_timeout=10,
             pool_pre_ping=False,
+            hide_parameters=True,
             connect_args={"timeout": 5, "command_timeout": seconds},
         )
     Path(str(url.database)).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_async_engine(url, pool_size=6, max_overflow=4, connect_args={"timeout": 15})
+    engine = create_async_engine(
+        url, pool_size=6, max_overflow=4, hide_parameters=True, connect_args={"timeout": 5}
+    )
 
     @event.listens_for(engine.sync_engine, "connect")
     def prepare(connection: Any, _record: object) -> None:
@@ -203,7 +208,7 @@ def _engine(url: URL, statement_limit: timedelta | None) -> AsyncEngine:
         # fail to become writers.
         connection.isolation_level = None
         cursor = connection.cursor()
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=15000", "foreign_keys=ON"):
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=5000", "foreign_keys=ON"):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 

@@ -1,6 +1,6 @@
 """A running sandbox, one wire, and the sessions of every registered connector on it."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -11,7 +11,7 @@ import httpx
 
 from services.sandbox.server import Sandbox, running
 from shared.clock import SystemClock
-from shared.connectors.contract import Access, Connector, Session
+from shared.connectors.contract import Access, Connector, Page, Row, Session
 from shared.connectors.http import HttpWire, OutgoingRules, UnlimitedBudget
 from shared.model.record import Fields
 
@@ -117,3 +117,20 @@ async def benches_of(connectors: Mapping[str, Connector]) -> AsyncIterator[Mappi
             name: Bench(connector=connector, sandbox=sandbox, wire=wire, http=http)
             for name, connector in connectors.items()
         }
+
+
+def as_fields(given: Mapping[str, object]) -> Fields:
+    found: Fields = given  # type: ignore[assignment]
+    return found
+
+
+async def everything(session: Session, resource: str, *, newest_change_first: bool = False) -> list[Page]:
+    pages = [await session.page(resource, newest_change_first=newest_change_first)]
+    while (following := pages[-1].next) is not None:
+        assert len(pages) < 50, "the list does not end"
+        pages.append(await session.page(resource, following, newest_change_first=newest_change_first))
+    return pages
+
+
+def rows_of(pages: Sequence[Page]) -> list[Row]:
+    return [row for page in pages for row in page.rows]

@@ -29,8 +29,7 @@ class Vendor:
 
     async def ask(self, method: str, path: str, body: object = None, **params: object) -> httpx.Response:
         query = {"api_token": self.token, **{k: str(v) for k, v in params.items()}}
-        content = {} if body is None else {"json": body}
-        return await self.http.request(method, self.base_url + path, params=query, **content)
+        return await self.http.request(method, self.base_url + path, params=query, json=body)
 
     async def get(self, path: str, **params: object) -> Any:
         """The JSON of a GET that must answer 200."""

@@ -10,7 +10,7 @@ import pytest
 
 from services.sandbox.server import Sandbox, running
 from services.sandbox.world import World
-from tests.sandbox.support import Control, Vendor, make_client
+from tests.sandbox.support import Control, Json, Vendor, make_client
 
 FROZEN = datetime(2026, 3, 4, 9, 11, 12, tzinfo=UTC)
 UNAUTHORIZED = {"code": "error", "message": "Debe iniciar sesión para acceder a esta página"}
@@ -105,7 +105,8 @@ async def test_unknown_paths_and_xml_are_404(bf: Vendor) -> None:
 
 
 async def test_body_without_the_wrapper_is_400(bf: Vendor) -> None:
-    for body in ({"name": "A"}, {"client": {}}, {"client": "text"}, {}):
+    bodies: tuple[Json, ...] = ({"name": "A"}, {"client": {}}, {"client": "text"}, {})
+    for body in bodies:
         answer = await bf.ask("POST", "/clients.json", body)
         assert answer.status_code == 400
         assert answer.json()["code"] == "error"

@@ -148,8 +148,7 @@ async def test_card_data_are_used(bf: Vendor) -> None:
     client = await make_client(bf, tax_no="B76123458", email="a@anaga.example")
     invoice = await make_invoice(bf, client["id"], buyer_name="Someone else", buyer_tax_no="")
     assert (invoice["buyer_name"], invoice["buyer_tax_no"]) == ("Talleres Anaga S.L.", "B76123458")
-    override = {"buyer_override": True, "buyer_email": "new@anaga.example"}
-    await make_invoice(bf, client["id"], **override)
+    await make_invoice(bf, client["id"], buyer_override=True, buyer_email="new@anaga.example")
     assert (await bf.get(f"/clients/{client['id']}.json"))["email"] == "new@anaga.example"
 
 

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Final
 
 from shared import errors
-from shared.connectors import answers, checks, rest
+from shared.connectors import answers, checks, rest, settings
 from shared.connectors.bitfactura import mapping
 from shared.connectors.contract import Check, Row, Text
 from shared.connectors.hookrows import HookRowSession
@@ -90,7 +90,7 @@ class BitFacturaSession(HookRowSession):
         # Documented: an object without anything usable is refused with 422.
         yield await checks.write_check(self, "/clients", {"client": {"id": None}}, MENUS)
         yield checks.prefix_check(
-            rest.token_of(self.access), self.access.base_url, await self._told_prefix(), MENUS.base_url
+            settings.token_of(self.access), self.access.base_url, await self._told_prefix(), MENUS.base_url
         )
         try:
             rows = await self.hooks()

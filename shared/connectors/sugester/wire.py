@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Final
 
 from shared import errors
-from shared.connectors import checks, hookrows, rest, values
+from shared.connectors import checks, hookrows, rest, settings, values
 from shared.connectors.contract import Access, Check, Connector, RegisteredHook, Row, Text, Wire
 from shared.connectors.rest import RestResource
 from shared.connectors.sugester import mapping
@@ -115,7 +115,7 @@ class SugesterSession(hookrows.HookRowSession):
             written["status_id"] = (
                 values.id_on_wire(await self._status_id(name)) if isinstance(name, str) else None
             )
-        if rest.switch(self.access, "skip_webhooks", default=False):
+        if settings.switch(self.access, "skip_webhooks", default=False):
             written["skip_webhooks"] = True
         return written
 
@@ -185,12 +185,12 @@ class SugesterSession(hookrows.HookRowSession):
 
     async def hooks(self) -> Sequence[RegisteredHook] | None:
         """None unless the account's setting says that its Sugester has an API for webhooks: no page shows one."""
-        if not rest.switch(self.access, "hooks_api", default=False):
+        if not settings.switch(self.access, "hooks_api", default=False):
             return None
         return await super().hooks()
 
     async def register_hook(self, hook_kind: str, url: str, secret: str) -> RegisteredHook:
-        if not rest.switch(self.access, "hooks_api", default=False):
+        if not settings.switch(self.access, "hooks_api", default=False):
             raise self._no_hooks()
         return await super().register_hook(hook_kind, url, secret)
 
@@ -202,7 +202,7 @@ class SugesterSession(hookrows.HookRowSession):
         if any(each.state in {"failed", "not checked"} for each in findings):
             return
         yield checks.write_not_checked()
-        yield checks.prefix_check(rest.token_of(self.access), self.access.base_url, "", MENUS.token)
+        yield checks.prefix_check(settings.token_of(self.access), self.access.base_url, "", MENUS.token)
         async for each in self._hook_checks():
             yield each
 

@@ -33,12 +33,12 @@ OTHER_KEYS = DoorKeys(Ring.parse(generate_ring(lambda size: b"x" * size), settin
 QUICK = Patience(append=timedelta(seconds=1), probe=timedelta(milliseconds=50))
 
 
-def hook(kind: str = "client:update", *, account: str = "k1", generation: int = 1) -> Hook:
-    return Hook(workspace="w1", account=account, hook_kind=kind, generation=generation)
+def hook(kind: str = "client:update", *, account: str = "k1", generation: int = 1, system: str = "kiosk") -> Hook:
+    return Hook(system=system, workspace="w1", account=account, hook_kind=kind, generation=generation)
 
 
-def token(kind: str = "client:update", *, account: str = "k1") -> str:
-    return DOOR_KEYS.token(hook(kind, account=account))
+def token(kind: str = "client:update", *, account: str = "k1", system: str = "kiosk") -> str:
+    return DOOR_KEYS.token(hook(kind, account=account, system=system))
 
 
 def secret(kind: str = "client:update", *, account: str = "k1") -> str:
@@ -51,7 +51,7 @@ def body(*ids: int, given: str | None = None, kind: str = "client:update") -> by
 
 
 def path(kind: str = "client:update", *, system: str = "kiosk") -> str:
-    return f"/hooks/{system}/{token(kind)}"
+    return f"/hooks/{system}/{token(kind, system=system)}"
 
 
 @dataclass(frozen=True, kw_only=True)

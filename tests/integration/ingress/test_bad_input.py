@@ -40,6 +40,7 @@ STRANGE = {
     "the secret at the bare path": (PASTED, rig.body()),
     "a system that is not there": (rig.path(system="nobody"), rig.body()),
     "an ending that is not pasted": (rig.path() + "/app/other.json", rig.body()),
+    "a token of another system": (f"/hooks/paper/{rig.token()}", b'{"ids": [1]}'),
     "a forged token where no secret is echoed": (f"/hooks/paper/{FORGED}", b'{"ids": [1]}'),
 }
 

@@ -23,7 +23,7 @@ SOON = timedelta(seconds=30)
 DOOR_RING = generate_ring()
 LOG_RING = generate_ring()
 KEYS = DoorKeys(Ring.parse(DOOR_RING, setting="TEST"))
-HOOK = Hook(workspace="taller", account="a1", hook_kind="client:update", generation=2)
+HOOK = Hook(system="bitfactura", workspace="taller", account="a1", hook_kind="client:update", generation=2)
 WHERE = f"/hooks/bitfactura/{KEYS.token(HOOK)}"
 INGRESS = python("-m", "services.ingress.main")
 

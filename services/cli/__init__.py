@@ -1,0 +1,1 @@
+"""`puente ...`: setting up, running and looking after, from a terminal or a script."""

@@ -1,0 +1,87 @@
+"""What people read most, in English and Spanish. Errors of the runtime and the names of things stay as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from shared.connectors.contract import Text
+
+
+def _text(en: str, es: str) -> Text:
+    return Text(en=en, es=es)
+
+
+WORDS: Final[Mapping[str, Text]] = {
+    "next": _text("Next: {command}", "Siguiente paso: {command}"),
+    "nothing": _text("Nothing to show.", "No hay nada que mostrar."),
+    "workspace added": _text("Workspace {name} is there.", "El espacio {name} está listo."),
+    "checks of": _text("Checks of {account}", "Comprobaciones de {account}"),
+    "account saved": _text("Account {account} is saved.", "La cuenta {account} está guardada."),
+    "account not saved": _text(
+        "{account} is not saved: a check failed. Mend it, or save it all the same with --force.",
+        "{account} no se ha guardado: una comprobación ha fallado. Corríjalo o guárdela igualmente con --force.",
+    ),
+    "account changed": _text("Account {account} is changed.", "La cuenta {account} se ha cambiado."),
+    "by sweeps alone": _text(
+        "PUENTE_PUBLIC_URL is not set, so no system can send hooks here: sweeps alone carry the changes, one every "
+        "{seconds} s.",
+        "PUENTE_PUBLIC_URL no está definida y ningún sistema puede enviar avisos aquí: los cambios llegan solo por "
+        "consultas periódicas, una cada {seconds} s.",
+    ),
+    "hooks registered": _text(
+        "{count} hooks of {account} are registered.", "Hay {count} webhooks de {account} registrados."
+    ),
+    "hooks to paste": _text(
+        "{title} has no way to register hooks from here. Paste these in its settings:",
+        "{title} no permite registrar webhooks desde aquí. Péguelos en su configuración:",
+    ),
+    "hooks removed": _text(
+        "{count} hooks of {account} were removed.", "Se han quitado {count} webhooks de {account}."
+    ),
+    "sweeps carry": _text(
+        "{title} sends no hooks: sweeps carry its changes.",
+        "{title} no envía webhooks: sus cambios llegan por consultas periódicas.",
+    ),
+    "bridge added": _text("Bridge {bridge} joins {left} and {right}.", "El puente {bridge} une {left} y {right}."),
+    "flow set": _text("{flow} is changed.", "{flow} se ha cambiado."),
+    "flow paused": _text("{flow} is paused.", "{flow} está en pausa."),
+    "flow resumed": _text("{flow} goes on as {state}.", "{flow} continúa en estado {state}."),
+    "report of": _text("What {flow} would do", "Lo que haría {flow}"),
+    "approved": _text("{flow} is approved: it may be loaded.", "{flow} está aprobado: se puede cargar."),
+    "decided": _text("{count} decisions are saved.", "Se han guardado {count} decisiones."),
+    "load started": _text("{flow} is loading from {sides}.", "{flow} se está cargando desde {sides}."),
+    "shipped link": _text(
+        "The vendors' own link is on and would double what Puente makes. Switch it off, or insist with --insist.",
+        "La integración propia de los proveedores está activa y duplicaría lo que hace Puente. Apáguela o insista "
+        "con --insist.",
+    ),
+    "sweeps asked": _text("{count} sweeps are asked for.", "Se han pedido {count} consultas."),
+    "quiet": _text("Quiet: both sides agree.", "En calma: ambos lados coinciden."),
+    "not quiet": _text("Not quiet yet: {what}.", "Todavía no está en calma: {what}."),
+    "asks person": _text(
+        "{count} records need a person; `puente waiting list` shows them.",
+        "{count} registros necesitan a una persona; `puente waiting list` los muestra.",
+    ),
+    "flow is paused": _text("{flow} is paused: {reason}", "{flow} está en pausa: {reason}"),
+    "retried": _text("{count} changes are tried again now.", "Se reintentan {count} cambios ahora."),
+    "dismissed": _text("{count} changes are dismissed.", "Se han descartado {count} cambios."),
+    "all well": _text("All checks passed.", "Todas las comprobaciones son correctas."),
+    "not well": _text("{count} checks failed.", "{count} comprobaciones han fallado."),
+    "migrated": _text("{count} migrations were applied.", "Se han aplicado {count} migraciones."),
+    "up to date": _text("The store is up to date.", "La base de datos está al día."),
+    "unknown record": _text("Puente knows nothing of {record}.", "Puente no sabe nada de {record}."),
+    "solo runs": _text("Puente runs on {data}. Ctrl-C stops it.", "Puente funciona en {data}. Ctrl-C lo para."),
+    "door at": _text("The door is at {url}", "La entrada está en {url}"),
+    "token of": _text("API token of {title} (not shown): ", "Token de {title} (no se muestra): "),
+    "base url of": _text("Address of {title}: ", "Dirección de {title}: "),
+}
+
+
+def say(language: str, key: str, **values: object) -> str:
+    text = WORDS[key]
+    return (text.es if language == "es" else text.en).format(**values)
+
+
+def of(language: str, text: Text) -> str:
+    return text.es if language == "es" else text.en

@@ -1,0 +1,54 @@
+"""Puente for one machine: `puente solo`. Settings from the environment or a file, data in one folder."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+import structlog
+
+from services.solo.running import Solo, running
+from shared import errors
+from shared.runtime import logging
+from shared.runtime.settings import Settings
+
+_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
+
+log = structlog.get_logger("puente.solo")
+
+
+async def run(
+    settings: Settings, *, sandbox_port: int | None = None, on_ready: Callable[[Solo], None] = lambda _solo: None
+) -> int:
+    """Run until SIGTERM or SIGINT, then stop cleanly: 0. Raises what ended a part by itself, and Misconfigured."""
+    logging.configure(level=settings.log_level, form=settings.log_format)
+    log.info("solo.starting", **settings.summary())
+    async with stopped_by_signal() as stop, running(settings, sandbox_port=sandbox_port) as solo:
+        log.info("solo.listening", door=solo.door)
+        on_ready(solo)
+        stopping = asyncio.create_task(stop.wait())
+        either: set[asyncio.Future[Any]] = {stopping, solo.over}
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        if solo.over.done() and not stop.is_set():
+            await solo.over
+            raise errors.PuenteError("A part of Puente ended by itself.", way_out="Look at the log above.")
+    log.info("solo.stopped")
+    return 0
+
+
+@asynccontextmanager
+async def stopped_by_signal() -> AsyncIterator[asyncio.Event]:
+    """An event that SIGTERM and SIGINT set while the block runs."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in _SIGNALS:
+        loop.add_signal_handler(number, stop.set)
+    try:
+        yield stop
+    finally:
+        for number in _SIGNALS:
+            loop.remove_signal_handler(number)

@@ -1,0 +1,1 @@
+"""The sync service: reads the log and brings systems to agree."""

@@ -1,0 +1,120 @@
+"""Numbers of sync for Prometheus, read from the log and the store. Labels are closed sets: nothing personal."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from datetime import timedelta
+from typing import Any
+
+import structlog
+from prometheus_client import CollectorRegistry, Gauge, generate_latest
+from sqlalchemy import func, select
+
+from shared import errors
+from shared.eventlog.port import EventLog
+from shared.runtime import views
+from shared.runtime.parts import Parts
+from shared.runtime.sync import Sync
+from shared.store import tables
+from shared.store.rows import FlowState
+
+_log = structlog.get_logger("puente.sync")
+
+_RECENT = timedelta(minutes=5)
+_STATES: tuple[FlowState, ...] = ("draft", "matching", "review", "loading", "live", "paused")
+
+
+class Gauges:
+    """Set anew every few seconds; every sync process of an installation shows the same totals."""
+
+    def __init__(self, registry: CollectorRegistry | None = None) -> None:
+        self.registry = registry or CollectorRegistry()
+        self._ready = self._gauge("puente_sync_ready", "1 while this process holds shards and reaches its store.")
+        self._shards = self._gauge("puente_sync_shards", "Shards that this process holds.")
+        self._lag = self._gauge("puente_lag_changes", "Changes that were not looked at yet.", "system")
+        self._lag_age = self._gauge("puente_lag_oldest_seconds", "Age of the oldest change not looked at.")
+        self._waiting = self._gauge("puente_waiting_changes", "Changes that wait, by reason.", "reason", "person")
+        self._waiting_age = self._gauge("puente_waiting_oldest_seconds", "Age of the oldest one.", "reason")
+        self._intents = self._gauge("puente_intents_open", "Writes whose outcome is not known yet.")
+        self._flows = self._gauge("puente_flows", "Flows by state.", "state")
+        self._loads = self._gauge("puente_loads_running", "Loads in progress.")
+        self._sweep_age = self._gauge(
+            "puente_sweep_oldest_seconds", "Time since the sweep that is longest ago saw every change."
+        )
+        self._attempts = self._gauge("puente_attempts_recent", "Attempts of the last 5 minutes.", "outcome")
+
+    def _gauge(self, name: str, says: str, *labels: str) -> Gauge:
+        return Gauge(name, says, labels, registry=self.registry)
+
+    def page(self) -> bytes:
+        """The exposition in Prometheus' text format."""
+        return generate_latest(self.registry)
+
+    async def keep_up(self, parts: Parts, log: EventLog, sync: Sync, *, every: timedelta) -> None:
+        """Refresh for ever; an unreachable store or log leaves the last numbers and clears readiness."""
+        while True:
+            try:
+                await self.refresh(parts, log, sync)
+            except errors.Retryable as problem:
+                self._ready.set(0)
+                _log.debug("gauges.wait", says=problem.message)
+            await parts.clock.sleep(every)
+
+    async def refresh(self, parts: Parts, log: EventLog, sync: Sync) -> None:
+        """Read everything once. Raises Retryable."""
+        self._ready.set(int(sync.ready))
+        self._shards.set(len(sync.shards))
+        lag = await views.lag_of(log)
+        self._lag.clear()
+        for system, count in (lag.by_system or {"unknown": lag.total}).items():
+            self._lag.labels(system).set(count)
+        self._lag_age.set(lag.oldest_age.total_seconds() if lag.oldest_age is not None else 0)
+        await self._refresh_stored(parts)
+
+    async def _refresh_stored(self, parts: Parts) -> None:
+        now = parts.clock.now()
+        waits = await parts.database.read(views.waits_of)
+        self._waiting.clear()
+        self._waiting_age.clear()
+        for each in waits:
+            self._waiting.labels(each.reason, "yes" if each.needs_person else "no").set(each.count)
+            self._waiting_age.labels(each.reason).set((now - each.oldest_at).total_seconds())
+
+        async def unit(connection: Any) -> tuple[int, int, dict[str, int], list[Any], dict[str, int]]:
+            count = func.count()
+            flow, attempt = tables.flow, tables.attempt
+            open_intents = (await connection.execute(select(count).select_from(tables.intent))).scalar_one()
+            running = select(count).select_from(tables.load).where(tables.load.c.state == "running")
+            states = await connection.execute(select(flow.c.state, count).group_by(flow.c.state))
+            seen = await connection.execute(select(tables.sweep.c.seen_until))
+            outcomes = await connection.execute(
+                select(attempt.c.outcome, count)
+                .where(attempt.c.at >= now - _RECENT, attempt.c.day >= (now - _RECENT).date())
+                .group_by(attempt.c.outcome)
+            )
+            loads = (await connection.execute(running)).scalar_one()
+            return (
+                open_intents,
+                loads,
+                {row[0]: row[1] for row in states},
+                list(seen.scalars()),
+                {row[0]: row[1] for row in outcomes},
+            )
+
+        open_intents, loads, states, seen, outcomes = await parts.database.read(unit)
+        self._intents.set(open_intents)
+        self._loads.set(loads)
+        for state in _STATES:
+            self._flows.labels(state).set(Counter(states)[state])
+        ages = [(now - moment).total_seconds() for moment in seen if moment is not None]
+        self._sweep_age.set(max(ages, default=0.0))
+        self._attempts.clear()
+        for outcome, many in outcomes.items():
+            self._attempts.labels(outcome).set(many)
+
+
+async def cancelled(task: asyncio.Task[None]) -> None:
+    """Cancel a task of ours and wait until it is gone."""
+    task.cancel()
+    await asyncio.wait({task})

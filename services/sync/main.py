@@ -1,0 +1,103 @@
+"""Start a sync service: `puente serve sync`, or `python -m services.sync.main`."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from datetime import timedelta
+from typing import Final
+
+import structlog
+import uvloop
+
+from services import http
+from services.sync.app import create_app
+from services.sync.gauges import Gauges, cancelled
+from shared import errors
+from shared.eventlog.port import EventLog
+from shared.runtime import logging, parts
+from shared.runtime.parts import Parts
+from shared.runtime.settings import Settings, load_settings
+from shared.runtime.sync import Sync
+
+_GAUGES_EVERY: Final = timedelta(seconds=5)
+
+log = structlog.get_logger("puente.sync")
+
+
+async def run(settings: Settings) -> int:
+    """Serve until SIGTERM or SIGINT, then let what runs end and commit it.
+
+    Returns 0 after a stop, 1 when bugs in many workspaces or a lost store ended it. Raises Misconfigured, and
+    Retryable when the store or the log is out of reach at the start.
+    """
+    logging.configure(level=settings.log_level, form=settings.log_format)
+    log.info("sync.starting", **settings.summary())
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    try:
+        async with parts.opened(settings) as opened, parts.opened_log(opened) as events:
+            await serve(opened, events, stop)
+    except errors.Misconfigured:
+        raise
+    except errors.PuenteError as problem:
+        log.error("sync.failed", says=problem.message, way_out=problem.way_out)  # noqa: TRY400 - expected, one line
+        if not stop.is_set() and isinstance(problem, errors.Retryable):
+            raise
+        return 1
+    finally:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
+    log.info("sync.stopped")
+    return 0
+
+
+async def serve(opened: Parts, events: EventLog, stop: asyncio.Event) -> None:
+    """Run the service with its pages until `stop` is set. What ends the one ends the other."""
+    sync = parts.sync_of(opened, events)
+    gauges = Gauges()
+    keeping = asyncio.create_task(gauges.keep_up(opened, events, sync, every=_GAUGES_EVERY))
+    pages = asyncio.create_task(_serve_pages(opened.settings, sync, gauges, stop))
+    working = asyncio.create_task(sync.run(stop))
+    try:
+        await asyncio.wait({pages, working}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        stop.set()
+        results = await asyncio.gather(working, pages, return_exceptions=True)
+        await cancelled(keeping)
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result
+
+
+async def _serve_pages(settings: Settings, sync: Sync, gauges: Gauges, stop: asyncio.Event) -> None:
+    """The pages on PUENTE_PORT; where another service of this machine has it, on a free one, and says which."""
+    app = create_app(sync, gauges)
+    try:
+        await http.serve(app, settings.host, settings.port, stop=stop, on_ready=_say_where)
+    except errors.Misconfigured as problem:
+        log.warning("sync.port_taken", says=problem.message)
+        await http.serve(app, settings.host, 0, stop=stop, on_ready=_say_where)
+
+
+def _say_where(host: str, port: int) -> None:
+    log.info("sync.listening", host=host, port=port)
+
+
+def main() -> int:
+    """The process: 0 after a stop, 2 when a setting is wrong, 4 for keys, 5 when something is unreachable."""
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            return runner.run(run(load_settings()))
+    except errors.PuenteError as problem:
+        sys.stderr.write(f"{problem.message} {problem.way_out}".rstrip() + "\n")
+        return (
+            2 if isinstance(problem, errors.Misconfigured) else 5 if isinstance(problem, errors.Retryable) else 4
+        )
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
