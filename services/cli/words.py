@@ -1,4 +1,4 @@
-"""What people read most, in English and Spanish. Errors of the runtime and the names of things stay as they are."""
+"""What people read most, in English and Spanish. Errors of the runtime and names of things stay as they are."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ WORDS: Final[Mapping[str, Text]] = {
     ),
     "account changed": _text("Account {account} is changed.", "La cuenta {account} se ha cambiado."),
     "by sweeps alone": _text(
-        "PUENTE_PUBLIC_URL is not set, so no system can send hooks here: sweeps alone carry the changes, one every "
-        "{seconds} s.",
-        "PUENTE_PUBLIC_URL no está definida y ningún sistema puede enviar avisos aquí: los cambios llegan solo por "
-        "consultas periódicas, una cada {seconds} s.",
+        "PUENTE_PUBLIC_URL is not set, so no system can send hooks here: sweeps alone carry the changes, one "
+        "every {seconds} s.",
+        "PUENTE_PUBLIC_URL no está definida y ningún sistema puede enviar avisos aquí: los cambios llegan solo "
+        "por consultas periódicas, una cada {seconds} s.",
     ),
     "hooks registered": _text(
         "{count} hooks of {account} are registered.", "Hay {count} webhooks de {account} registrados."

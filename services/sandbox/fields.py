@@ -7,7 +7,7 @@ from typing import Literal
 
 from services.sandbox.storage import Fields
 from services.sandbox.system import Call
-from services.sandbox.wire import date_of, decimal_of, decimal_text, error, flag_of, int_of
+from services.sandbox.wire import LARGEST, date_of, decimal_of, decimal_text, error, flag_of, int_of, invalid
 
 Kind = Literal["short", "long", "flag", "int", "decimal", "date", "texts", "object"]
 
@@ -107,6 +107,9 @@ def amount(value: object) -> Decimal:
 
 
 def money(value: Decimal) -> Decimal:
+    """Rounded to cents. Raises Refused(422) for an amount that no invoice has."""
+    if value and value.adjusted() >= LARGEST:
+        raise invalid(price_gross=NOT_A_NUMBER)
     return value.quantize(Decimal("0.01"), ROUND_HALF_UP)
 
 

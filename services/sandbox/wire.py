@@ -112,11 +112,15 @@ def flag_of(value: object) -> bool | None:
     return None
 
 
+LARGEST_INT = 2**63
+
+
 def int_of(value: object) -> int | None:
+    """A whole number that the vendor's database can hold, or a text of one."""
     if isinstance(value, bool):
         return None
     if isinstance(value, int):
-        return value
+        return value if -LARGEST_INT <= value < LARGEST_INT else None
     if isinstance(value, str) and re.fullmatch(r"-?\d{1,18}", value.strip(), re.ASCII):
         return int(value)
     return None

@@ -122,8 +122,8 @@ _SQLITE_PASSES = {
 }
 # PostgreSQL's SQLSTATE: serialisation failure, deadlock, lock not available in time.
 _POSTGRES_CONFLICT = {"40001", "40P01", "55P03"}
-# What a statement meets once when the tables changed under it: its prepared form is of before a migration (then
-# SQLAlchemy forgets all of them), or its row's day got a partition of its own while it waited (see `retention.py`).
+# What a statement meets once when the tables changed under it: its prepared form is of before a migration
+# (SQLAlchemy then forgets all of them), or its day got a partition while it waited (see `retention.py`).
 _POSTGRES_CHANGED = ("cached statement plan is invalid", "violates partition constraint")
 # 08: connection, 53: resources, 57P: shutdown, crash, not ready yet, 58: its disk, 25006: it is a standby.
 _POSTGRES_PASSES = ("08", "53", "57P", "58", "25006")

@@ -49,9 +49,11 @@ class Moment(TypeDecorator[datetime]):
         return utc.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
     def process_result_value(self, value: datetime | str | None, dialect: Dialect) -> datetime | None:
-        if value is None or isinstance(value, datetime):
-            return value
-        return datetime.fromisoformat(value)
+        if value is None:
+            return None
+        moment = datetime.fromisoformat(value) if isinstance(value, str) else value
+        # The driver answers the last moment of all (PostgreSQL's "infinity") without a zone.
+        return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
 
 
 JSON_TYPE = JSON().with_variant(JSONB(), "postgresql")

@@ -1,6 +1,7 @@
 """One sandbox for the whole suite, emptied before every test, and asked by raw HTTP."""
 
 from collections.abc import AsyncIterator
+from inspect import iscoroutinefunction
 from pathlib import Path
 
 import httpx
@@ -17,9 +18,9 @@ HERE = Path(__file__).parent
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The server lives in one loop, so every test of this folder runs in it."""
+    """The server lives in one loop, so every asynchronous test of this folder runs in it."""
     for item in items:
-        if HERE in item.path.parents and isinstance(item, pytest.Function):
+        if HERE in item.path.parents and iscoroutinefunction(getattr(item, "function", None)):
             item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
 
 

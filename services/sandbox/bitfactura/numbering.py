@@ -26,12 +26,19 @@ def complete_dates(call: Call, fields: Fields) -> None:
     if term == "off":
         fields["payment_to"] = None
     elif days is not None and 0 <= days <= 3650:
-        fields["payment_to"] = (issued + timedelta(days=days)).isoformat()
+        fields["payment_to"] = _later(issued, days)
     elif fields["payment_to"]:
         fields["payment_to_kind"] = "other_date"
     else:
         fields["payment_to_kind"] = str(DAYS_TO_PAY)
-        fields["payment_to"] = (issued + timedelta(days=DAYS_TO_PAY)).isoformat()
+        fields["payment_to"] = _later(issued, DAYS_TO_PAY)
+
+
+def _later(issued: date, days: int) -> str:
+    try:
+        return (issued + timedelta(days=days)).isoformat()
+    except OverflowError:  # the calendar ends
+        return issued.isoformat()
 
 
 def view_url(call: Call, record: Record) -> str:

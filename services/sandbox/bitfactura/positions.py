@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from decimal import Decimal
 
-from services.sandbox.fields import Kind, amount, blank, money, objects, read_fields
+from services.sandbox.fields import NOT_IN_LIST, Kind, amount, blank, money, objects, read_fields
 from services.sandbox.storage import Fields
 from services.sandbox.system import Call
-from services.sandbox.wire import decimal_of, decimal_text, flag_of, int_of, stamp
+from services.sandbox.wire import decimal_of, decimal_text, flag_of, int_of, invalid, stamp
 
 KINDS: dict[str, Kind] = {
     "product_id": "int",
@@ -122,8 +122,10 @@ def _attributes(value: object) -> Fields:
 
 
 def rate(tax: object) -> Decimal:
-    """`"21"` is 21 %; a word (exempt, not subject) is no tax."""
+    """`"21"` is 21 %; a word (exempt, not subject) is no tax. Raises Refused(422) below 0 and above 100."""
     percent = decimal_of(tax)
+    if percent is not None and not 0 <= percent <= 100:
+        raise invalid(tax=NOT_IN_LIST)
     return Decimal(0) if percent is None else percent / 100
 
 

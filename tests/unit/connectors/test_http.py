@@ -97,7 +97,7 @@ async def test_a_large_body_is_parsed_as_a_small_one_is() -> None:
 def test_only_public_addresses_are_called_unless_the_deployment_says_so(
     address: str, plain: bool, allowed: str, permitted: bool
 ) -> None:
-    rules = OutgoingRules(networks_in(allowed, setting="PUENTE_OUTGOING_NETWORKS"))
+    rules = OutgoingRules(networks_in(allowed, setting="PUENTE_OUTGOING_ALLOW"))
     assert rules.permits(ip_address(address), plain=plain) is permitted
 
 

@@ -1,0 +1,95 @@
+"""Whatever JSON a client sends, a vendor answers: below 500, and with a body that can be read."""
+
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.sandbox.catalog import SYSTEMS
+from services.sandbox.endpoint import VendorEndpoint
+from services.sandbox.storage import Fields
+from services.sandbox.system import Route, System
+from services.sandbox.wire import JSON_TYPE
+from services.sandbox.world import World
+
+NAMES = (
+    "name", "client", "client_id", "positions", "tax_no", "price", "price_gross", "quantity", "tax",
+    "kind", "status", "issue_date", "payment_to_kind", "paid", "company", "tag_list", "invoice_ids", "merge_ids",
+    "total_price_gross", "discount_percent", "correction_after_attributes", "warehouse_actions", "url", "active",
+    "page", "per_page", "order", "search_date_type", "period", "date_from", "buyer_name", "buyer_tax_no",
+    "_destroy", "external_ids",
+)  # fmt: skip
+PLAIN = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=20)
+)
+TELLING = st.sampled_from(
+    ["0", "-1", "1e9", "1e999", "59,00", "2026-02-30", "0001-01-01", "9999-12-31", "off", "vat"]
+)
+VALUES = st.recursive(
+    PLAIN | TELLING,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(NAMES), inner, max_size=4),
+    max_leaves=8,
+)
+CONTENTS = st.dictionaries(st.sampled_from(NAMES), VALUES, max_size=8)
+
+
+def readable(body: bytes) -> bool:
+    return not body or json.loads(body) is not None
+
+
+def wrappers(route: Route) -> list[str]:
+    words = [word for word in route.template.replace(".json", "").split("/") if word.isidentifier()]
+    return [word.removesuffix("s") for word in words] + ["banking_payment", "category", "status", "user"]
+
+
+def routes() -> list[tuple[System, Route]]:
+    return [(system, route) for system in SYSTEMS for route in system.routes if not route.open]
+
+
+@settings(max_examples=500, deadline=None)
+@given(target=st.sampled_from(routes()), content=CONTENTS, top=CONTENTS)
+def test_every_route_answers_below_500(target: tuple[System, Route], content: Fields, top: Fields) -> None:
+    system, route = target
+    world = World(seed=1)
+    endpoint, account = VendorEndpoint(world, system), world.account(system.name)
+    base = "" if system.name == "bitfactura" else "/app"
+    made = endpoint.act(account, "POST", f"{base}/clients.json", {"client": {"name": "A"}})
+    number = json.loads(made.body)["id"]
+    if system.name == "bitfactura":
+        invoice: Fields = {"invoice": {"client_id": number, "positions": [{"total_price_gross": 5}]}}
+        made = endpoint.act(account, "POST", "/invoices.json", invoice)
+        number = json.loads(made.body)["id"] if "invoices" in route.template else number
+    for wrapper in wrappers(route):
+        path = route.template.replace("{id}", str(number))
+        answer = endpoint.act(account, route.method, path, {**top, wrapper: content})
+        assert answer.status < 500
+        assert answer.content_type != JSON_TYPE or readable(answer.body)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"issue_date": "9999-12-31"},
+        {"issue_date": "9999-12-31", "payment_to_kind": "30"},
+        {"issue_date": "0001-01-01"},
+        {"department_id": 2**70},
+        {"department_id": "9" * 30},
+        {"positions": [{"quantity": "0.0001", "total_price_gross": "999999999999"}]},
+        {"positions": [{"quantity": 0, "price_net": 5}]},
+        {"positions": [{"tax": "-100", "total_price_gross": 5}]},
+        {"positions": [{"tax": "1e11", "price_net": "1e11", "quantity": "1e11"}]},
+        {"positions": {"0": {"name": "x"}}},
+    ],
+)
+def test_odd_invoices(odd: Fields) -> None:
+    world = World(seed=1)
+    endpoint = VendorEndpoint(world, world.systems["bitfactura"])
+    body: Fields = {"invoice": {"buyer_name": "A", **odd}}
+    answer = endpoint.act(world.account("bitfactura"), "POST", "/invoices.json", body)
+    assert answer.status in (201, 422)
+    assert readable(answer.body)
