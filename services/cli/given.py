@@ -1,7 +1,7 @@
-"""What a person types that must be read with care: the environment file, secrets, and options meant for all commands.
+"""What must be read with care: the settings file, secrets, and options that stand in front of any command.
 
-Secrets come from a prompt, a file or standard input. On the command line they would stay in the shell's history and
-in the list of processes, so an option that looks like one is refused, without repeating it.
+Secrets come from a prompt, a file or standard input. On the command line they would stay in the shell's history
+and in the list of processes, so an option that looks like one is refused, without repeating it.
 """
 
 from __future__ import annotations
@@ -155,8 +155,10 @@ def parse_secrets(text: str, connector: Connector) -> dict[str, str]:
         else:
             bare.append(line)
     if bare and (len(bare) > 1 or len(connector.credentials) != 1):
-        wanted = ", ".join(f"{each.name}=..." for each in connector.credentials)
-        raise usage(f"A line of the secrets of {connector.title} cannot be read.", f"Write {wanted}, one a line.")
+        wanted = ", ".join(each.name for each in connector.credentials)
+        raise usage(
+            f"A line of the secrets of {connector.title} cannot be read.", f"Write name=value lines for {wanted}."
+        )
     if bare:
         found.setdefault(connector.credentials[0].name, bare[0])
     return found

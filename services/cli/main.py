@@ -21,7 +21,7 @@ from shared.runtime.logging import redacted
 
 app = typer.Typer(
     name="puente",
-    help="Keeps two business systems in step: nothing lost, nothing doubled, and a trace that a person can follow.",
+    help="Keeps two business systems in step: nothing lost, nothing doubled, and a trace to follow.",
     epilog="Every command takes --json, --lang en|es and --env-file FILE. "
     "Exit codes: 0 done, 1 failed, 2 usage, 3 not quiet or a person is needed, 4 credentials, 5 unreachable.",
     no_args_is_help=True,

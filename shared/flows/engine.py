@@ -20,7 +20,7 @@ from shared.flows.context import EngineSettings, FlowContext, Look, Outcome, gon
 from shared.flows.desk import Desk, Waits
 from shared.flows.lanes import Lanes
 from shared.flows.spec import Document, Side
-from shared.store import index
+from shared.store import budgets, index
 from shared.store.database import Database
 from shared.store.rows import Binding
 from shared.store.settlement import Settlement
@@ -98,7 +98,7 @@ class Engine:
         flow, look = desk.flow, desk.look
         if binding is not None and binding.state in {"detached", "forgotten", "merged"}:
             return await desk.settle("kept apart", f"The pair is {binding.state}.")
-        row = _believable(row_in_hand, binding, look) or await desk.read_source()
+        row = _believable(row_in_hand, binding, look) or await _read_source(desk, binding)
         if row is None:
             return await self._gone(desk, binding)
         if not flow.writes:
@@ -170,6 +170,14 @@ class Engine:
 
         found: str = await desk.read(unit)
         return found
+
+
+async def _read_source(desk: Desk, binding: Binding | None) -> Row | None:
+    """Read the record. What a hook tells of records that we do not know may take a share of the calls only."""
+    if binding is None and desk.look.origin == "change":
+        with budgets.reading_unbound():
+            return await desk.read_source()
+    return await desk.read_source()
 
 
 def _believable(row: Row | None, binding: Binding | None, look: Look) -> Row | None:

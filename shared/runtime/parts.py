@@ -26,8 +26,13 @@ from shared.runtime.sweeper import Sweeper
 from shared.runtime.sync import Rhythm, Sync, Task
 from shared.runtime.workspaces import Workspaces
 from shared.store import schema
-from shared.store.budgets import LeasedBudget
+from shared.store.budgets import LeasedBudget, Shares
 from shared.store.database import Database
+
+
+# A tenth would let a forged hook take least, and would make an honest import of new clients crawl: a hook is read
+# only with a valid token and secret, so half is left to it.
+_SHARES = Shares(unbound=0.5)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +65,10 @@ async def opened(
         else:
             await schema.check(database)
         wire = HttpWire(
-            clock, LeasedBudget(database, clock), settings.outgoing(), ca_file=settings.outgoing_ca_file
+            clock,
+            LeasedBudget(database, clock, shares=_SHARES),
+            settings.outgoing(),
+            ca_file=settings.outgoing_ca_file,
         )
         stack.push_async_callback(wire.aclose)
         workspaces = Workspaces(
