@@ -237,10 +237,7 @@ def _add_records(router: APIRouter, world: World, endpoints: Mapping[str, Vendor
     @router.post("/seed", status_code=201)
     async def seed(wanted: Seed) -> dict[str, list[int]]:
         account = _account(world, wanted.system, wanted.account)
-        create = world.systems[wanted.system].seeders.get(wanted.resource)
-        if create is None:
-            known = ", ".join(world.systems[wanted.system].seeders)
-            raise HTTPException(422, f"no resource {wanted.resource!r}; there are {known}")
+        create = _seeder(world, wanted.system, wanted.resource)
         return {"ids": [_insert(world, account, create, wanted, n) for n in range(len(wanted.records))]}
 
     @router.get("/records")
@@ -248,7 +245,9 @@ def _add_records(router: APIRouter, world: World, endpoints: Mapping[str, Vendor
         system: str, resource: str, account: str | None = None, deleted: str = "false"
     ) -> dict[str, list[dict[str, object]]]:
         """Live records; with `deleted=true` all, with `deleted=only` the deleted ones."""
-        table = _account(world, system, account).tables[resource]
+        found = _account(world, system, account)
+        _seeder(world, system, resource)
+        table = found.tables[resource]
         chosen = table.live() if deleted in ("false", "0", "") else table.everything()
         return {"records": [_dump(r) for r in chosen if deleted != "only" or r.deleted]}
 
@@ -258,6 +257,14 @@ def _add_records(router: APIRouter, world: World, endpoints: Mapping[str, Vendor
         account = _account(world, act.system, act.account)
         answer = endpoints[act.system].act(account, act.method, act.path, dict(act.body))
         return {"status": answer.status, "body": _readable(answer)}
+
+
+def _seeder(world: World, system: str, resource: str) -> Callable[[Call, Fields], Record]:
+    """Raises 422 for a resource that the vendor does not have."""
+    seeders = world.systems[system].seeders
+    if resource not in seeders:
+        raise HTTPException(422, f"no resource {resource!r} at {system}; there are {', '.join(seeders)}")
+    return seeders[resource]
 
 
 def _insert(

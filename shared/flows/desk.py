@@ -29,7 +29,7 @@ class Waits(Exception):
     reason: Reason
     says: str
     until: datetime | None = None
-    blocked_on: str | None = None
+    blocked_on: tuple[FlowContext, Side, str] | None = None
     candidates: Sequence[str] = ()
 
 
@@ -121,14 +121,39 @@ class Desk:
 
     async def wait(self, waits: Waits, *, other_id: str = "") -> Outcome:
         """Put the change aside: a waiting row and an attempt that says why."""
-        row = self.waiting_row(waits.reason, waits.says, until=waits.until, blocked_on=waits.blocked_on)
+        first = waits.blocked_on
+        blocked_on = first[0].key(first[1], first[2]) if first is not None else None
+        row = self.waiting_row(waits.reason, waits.says, until=waits.until, blocked_on=blocked_on)
         if waits.candidates:
             row = replace(row, detail=self._seal({"candidates": list(waits.candidates)}, row.id))
         kind: Kind = "needs a person" if row.needs_person else "waits"
-        settlement = Settlement(now=self.now, wait=row, attempt=self._attempt(kind, waits.says, other_id, ()))
+        settlement = Settlement(
+            now=self.now,
+            wait=row,
+            in_front=None if first is None else self._in_front(*first),
+            attempt=self._attempt(kind, waits.says, other_id, ()),
+        )
         await self._database.run(settlement)
         failpoints.reach("waiting saved")
         return Outcome(kind=kind, says=waits.says, other_id=other_id, until=row.not_before)
+
+    def _in_front(self, flow: FlowContext, side: Side, record_id: str) -> Waiting:
+        """A look at the record that this one waits for, due now: its own hook may have been lost."""
+        now = self.now
+        return Waiting(
+            id=self.new_id(),
+            workspace_id=flow.workspace.id,
+            flow_id=flow.row.id,
+            account_id=flow.accounts[side].id,
+            resource=flow.resource_name(side),
+            record_id=record_id,
+            reason="wanted",
+            not_before=now,
+            first_seen=now,
+            updated_at=now,
+            change_ids=tuple(self.look.change_ids),
+            says=f"{self.flow.resource_name(self.look.side)} {self.look.record_id} needs it.",
+        )
 
     def waiting_row(
         self, reason: Reason, says: str, *, until: datetime | None = None, blocked_on: str | None = None

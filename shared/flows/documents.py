@@ -70,7 +70,7 @@ async def _linked(desk: Desk, entity: str, left_id: Value) -> str | None:
             "blocked",
             f"Its {entity} {left_id} has no counterpart yet.",
             until=desk.now + _BLOCKED_AT_MOST,
-            blocked_on=sibling.key(Side.LEFT, left_id),
+            blocked_on=(sibling, Side.LEFT, left_id),
         )
     if binding.state != "active":
         return None  # the counterpart was deleted or unlinked: the document stands without it

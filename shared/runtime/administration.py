@@ -106,6 +106,19 @@ async def save_account(parts: Parts, used: Used, account: Account) -> None:
         ) from None
 
 
+async def change_account(parts: Parts, used: Used, account: Account) -> None:
+    """Save new credentials, address or settings. Raises Misconfigured if the vendor's account is in use elsewhere."""
+    try:
+        await parts.database.run(
+            lambda connection: directory.change_account(connection, account, used.workspace.keys)
+        )
+    except errors.Lost:
+        raise errors.Misconfigured(
+            f"{account.identity} belongs to another account of this installation.",
+            way_out="`puente account list` shows the accounts.",
+        ) from None
+
+
 async def check_account(parts: Parts, used: Used, account: Account) -> list[Check]:
     """Every check of activation, in order; ends after the first that makes the rest meaningless."""
     session = parts.workspaces.open(account, used.workspace)

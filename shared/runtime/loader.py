@@ -26,7 +26,11 @@ from shared.store.database import Database
 from shared.store.rows import Load
 
 _log = structlog.get_logger("puente.sync")
-_LEASE = timedelta(minutes=10)
+# How long a load that was cut off stays untouched. Its holder looks after it for as long as it runs, whatever the
+# lease says, and two holders cost each other only a page: the cursor moves by compare-and-set.
+_LEASE = timedelta(seconds=30)
+_PAUSED = timedelta(seconds=5)
+_UNKNOWN = timedelta(seconds=1)
 
 
 class Loader:
@@ -93,42 +97,43 @@ class Loader:
 
     async def load(self, row: Load) -> None:
         """List one side and apply each row; then the other side, if that was asked for; then the flow is live."""
-        used = await self._workspaces.get(row.workspace_id)
-        flow = used.flows.get(row.flow_id) if used is not None else None
-        if flow is None:
-            await self._save(row, state="cancelled", problem="The flow is not there any more.")
-            return
-        if flow.row.state == "paused":
-            await self._save(row, next_at=self._clock.now() + timedelta(seconds=5))
-            return
+        while row.state == "running":
+            used = await self._workspaces.get(row.workspace_id)
+            flow = used.flows.get(row.flow_id) if used is not None else None
+            if flow is None:
+                await self._save(row, state="cancelled", problem="The flow is not there any more.")
+                return
+            if flow.row.state == "paused":
+                await self._save(row, next_at=self._clock.now() + _PAUSED)
+                return
+            if not await self._other_side_is_known(flow, Side(row.side)):
+                await self._save(row, next_at=self._clock.now() + _UNKNOWN)
+                return
+            row = await self._load_page(flow, row)
+        await self._end(flow, row)
+
+    async def _load_page(self, flow: FlowContext, row: Load) -> Load:
+        """Apply one page and move the cursor behind it; behind the last one, to the other side or to the end."""
         side = Side(row.side)
-        if not await self._other_side_is_known(flow, side):
-            await self._save(row, next_at=self._clock.now() + timedelta(seconds=1))
-            return
-        session = flow.session(side)
+        row = await self._save(row, next_at=self._clock.now() + _LEASE)
+        asked_at = self._clock.now()
+        page = await flow.session(side).page(flow.resource_name(side), row.cursor, bulk=True)
         counts: Counter[str] = Counter(row.counts)
-        while True:
-            row = await self._save(row, next_at=self._clock.now() + _LEASE)
-            asked_at = self._clock.now()
-            page = await session.page(flow.resource_name(side), row.cursor, bulk=True)
-            await self._settle_page(flow, side, page, row, asked_at, counts)
-            row = await self._save(
-                row,
-                cursor=page.next,
-                pages=row.pages + 1,
-                done=row.done + len(page.rows) + len(page.unreadable),
-                total=page.total if page.total is not None else row.total,
-                counts=dict(counts),
-                problem=None,
-                updated_at=self._clock.now(),
-                **({"state": "done"} if page.next is None and row.then_side is None else {}),
-                **({"side": row.then_side, "then_side": None} if page.next is None and row.then_side else {}),
-            )
-            failpoints.reach("page saved")
-            if page.next is None:
-                break
-        if row.state == "done":
-            await self._end(flow, row, counts)
+        await self._settle_page(flow, side, page, row, asked_at, counts)
+        changes: dict[str, object] = {
+            "cursor": page.next,
+            "pages": row.pages + 1,
+            "done": row.done + len(page.rows) + len(page.unreadable),
+            "total": page.total if page.total is not None else row.total,
+            "counts": dict(counts),
+            "problem": None,
+            "updated_at": self._clock.now(),
+        }
+        if page.next is None:
+            changes |= {"side": row.then_side, "then_side": None} if row.then_side else {"state": "done"}
+        row = await self._save(row, **changes)
+        failpoints.reach("page saved")
+        return row
 
     async def _other_side_is_known(self, flow: FlowContext, side: Side) -> bool:
         """A load makes records: the other side must be listed first. Asks for it if it is not."""
@@ -174,7 +179,7 @@ class Loader:
         for outcomes in await asyncio.gather(*(self._scheduler.submit(job) for job in jobs)):
             counts[worst(outcomes)] += 1
 
-    async def _end(self, flow: FlowContext, row: Load, counts: Counter[str]) -> None:
+    async def _end(self, flow: FlowContext, row: Load) -> None:
         """The flow is live from here. Both ends are swept once: what changed during the load is seen again."""
         now = self._clock.now()
         await self._database.run(
@@ -189,7 +194,7 @@ class Loader:
                     connection, account, resource, now=now
                 )
             )
-        _log.info("load.done", flow=flow.row.id, counts=dict(counts))
+        _log.info("load.done", flow=flow.row.id, counts=dict(row.counts))
 
     async def _save(self, row: Load, **changes: object) -> Load:
         return await self._database.run(lambda connection: loads.save(connection, row, **changes))

@@ -29,7 +29,6 @@ from shared.store import schema
 from shared.store.budgets import LeasedBudget, Shares
 from shared.store.database import Database
 
-
 # A tenth would let a forged hook take least, and would make an honest import of new clients crawl: a hook is read
 # only with a valid token and secret, so half is left to it.
 _SHARES = Shares(unbound=0.5)

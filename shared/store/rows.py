@@ -20,6 +20,7 @@ Reason = Literal[
     "recheck",  # a change was told and none was seen: looked at once more
     "intent",  # another write of this record is on its way
     "blocked",  # waits for another record
+    "wanted",  # another record waits for this one
     "index",  # the other side must be listed before anything is created there
     "budget",  # put aside because this workspace changes faster than it is worked off
     "paused",  # the flow is paused

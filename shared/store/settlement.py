@@ -24,7 +24,10 @@ class BaseChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settlement:
-    """Everything that follows from one attempt. `wake` names records that others were blocked on."""
+    """Everything that follows from one attempt. `wake` names records that others were blocked on.
+
+    `in_front` is a look at another record that this one waits for; one that waits already keeps its own time.
+    """
 
     now: datetime
     attempt: Attempt | None = None
@@ -35,6 +38,7 @@ class Settlement:
     forget: Sequence[tuple[str, str, str]] = ()
     clear: Waiting | None = None
     wait: Waiting | None = None
+    in_front: Waiting | None = None
     wake: Sequence[str] = ()
 
     async def __call__(self, connection: AsyncConnection) -> None:
@@ -61,6 +65,8 @@ class Settlement:
             await waiting.clear(connection, self.clear)
         if self.wait is not None:
             await waiting.put(connection, self.wait)
+        if self.in_front is not None and not await waiting.fold(connection, self.in_front):
+            await waiting.put(connection, self.in_front)
         await waiting.wake(connection, self.wake, self.now)
         if self.attempt is not None:
             await attempts.add(connection, [self.attempt])

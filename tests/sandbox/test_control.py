@@ -82,6 +82,12 @@ async def test_seed_that_cannot_be(control: Control, http: httpx.AsyncClient) ->
         assert answer.status_code == status, answer.text
 
 
+async def test_records_of_what_is_not_there(control: Control, http: httpx.AsyncClient) -> None:
+    for resource, account, status in (("nothing", "demo", 422), ("clients", "nobody", 404)):
+        query = {"system": BF, "resource": resource, "account": account}
+        assert (await http.get(f"{control.url}/records", params=query)).status_code == status
+
+
 async def test_every_fault_and_switch_is_listed(control: Control) -> None:
     listed = await control.get("faults")
     for system in SYSTEMS:

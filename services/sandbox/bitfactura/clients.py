@@ -1,7 +1,7 @@
 """BitFactura's clients."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from decimal import Decimal
 
@@ -114,6 +114,14 @@ BLANK: Fields = {
 }
 
 FLAGS_WITH_DEFAULT = ("company", "use_delivery_address", "disable_auto_reminders", "use_mass_payment")
+
+SEARCHED = ("name", "shortcut", "email", "tax_no", "first_name", "last_name")
+"""Fields in which `query` looks."""
+
+NUMBERS = frozenset({"price_net", "price_gross", "price_tax", "paid", "price"})
+"""Fields that are ordered as amounts."""
+
+Wanted = Callable[[Record], bool]
 
 
 # Store
@@ -232,33 +240,35 @@ def show(call: Call, record: Record, *, created: bool = False, updated: bool = F
 
 
 def listed(call: Call) -> Answer:
-    rows = [r for r in call.table("clients").live(call.as_of) if _wanted(call, r)]
+    wanted = _filters(call)
+    rows = [r for r in call.table("clients").live(call.as_of) if all(test(r) for test in wanted)]
     return json_answer([show(call, r) for r in page_of(call, in_order(call, rows))])
 
 
-def _wanted(call: Call, record: Record) -> bool:
-    external_id = call.filled("external_id")
-    if external_id is not None and record.text("external_id") != external_id:
-        return False
-    query = call.filled("query")
-    searched = ("name", "shortcut", "email", "tax_no", "first_name", "last_name")
-    if query is not None and not any(query.casefold() in record.text(n).casefold() for n in searched):
-        return False
-    return all(_matches(call, record, name) for name in ("name", "email", "shortcut", "tax_no"))
+def _filters(call: Call) -> list[Wanted]:
+    """One test for each filter that the request fills; most requests fill none."""
+    tests = [test for name in ("name", "email", "shortcut", "tax_no") if (test := _match(call, name))]
+    external_id, query = call.filled("external_id"), (call.filled("query") or "").casefold()
+    if external_id is not None:
+        tests.append(lambda record: record.text("external_id") == external_id)
+    if query:
+        tests.append(lambda record: any(query in record.text(name).casefold() for name in SEARCHED))
+    return tests
 
 
-def _matches(call: Call, record: Record, name: str) -> bool:
-    wanted, how = call.filled(name), call.choice("filters")
-    if wanted is None or how == "ignored":
-        return True
-    stored = record.text(name)
-    if name == "tax_no" and call.flag("tax_no_filter_strips"):
-        wanted, stored = (re.sub(r"[^0-9A-Za-z]", "", text) for text in (wanted, stored))
-    wanted, stored = wanted.casefold(), stored.casefold()
-    return wanted == stored if how == "exact" else wanted in stored
+def _match(call: Call, name: str) -> Wanted | None:
+    given, how = call.filled(name), call.choice("filters")
+    if given is None or how == "ignored":
+        return None
+    strips = name == "tax_no" and call.flag("tax_no_filter_strips")
 
+    def compared(text: str) -> str:
+        return (re.sub(r"[^0-9A-Za-z]", "", text) if strips else text).casefold()
 
-NUMBERS = frozenset({"price_net", "price_gross", "price_tax", "paid", "price"})
+    wanted = compared(given)
+    if how == "exact":
+        return lambda record: compared(record.text(name)) == wanted
+    return lambda record: wanted in compared(record.text(name))
 
 
 def in_order(call: Call, rows: list[Record]) -> list[Record]:

@@ -1,0 +1,256 @@
+"""`puente bridge` and `puente flow`: what is joined with what, and how."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import typer
+
+from services.cli import given
+from services.cli.console import DONE, Cli, cli_of
+from shared.flows.catalog import FLOWS
+from shared.flows.spec import Flow, Side, TwoWay
+from shared.runtime import administration, views
+from shared.runtime.parts import Parts
+from shared.store import directory, waiting
+from shared.store.directory import Directory, unknown
+from shared.store.rows import Bridge, FlowRow
+
+bridge = typer.Typer(no_args_is_help=True, help="Two accounts of one workspace, joined.")
+flow = typer.Typer(no_args_is_help=True, help="What a bridge keeps in step.")
+
+_FLAGS: Mapping[str, bool] = {"yes": True, "true": True, "on": True, "1": True} | {
+    word: False for word in ("no", "false", "off", "0")
+}
+
+
+def register(app: typer.Typer) -> None:
+    app.add_typer(bridge, name="bridge")
+    app.add_typer(flow, name="flow")
+
+
+@bridge.command("add")
+def add(
+    context: typer.Context,
+    workspace: str,
+    left: str = typer.Argument(help="An account of the workspace."),
+    right: str = typer.Argument(help="Another one."),
+) -> int:
+    """Join two accounts. Every flow between their systems starts as a draft and writes nothing yet."""
+    cli = cli_of(context)
+
+    async def work(parts: Parts) -> int:
+        used = await administration.used_of(parts, workspace)
+        made = await administration.add_bridge(parts, used, left, right)
+        home = (await administration.used_of(parts, workspace)).directory
+        flows = [each for each in home.flows.values() if each.bridge_id == made.id]
+
+        def show(cli: Cli) -> None:
+            cli.say("bridge added", bridge=made.id, left=made.left_account, right=made.right_account)
+            _show_flows(cli, [flow_as_dict(each, home) for each in flows])
+            cli.then(f"puente match report {made.id}")
+
+        result = {"bridge": _bridge_as_dict(made), "flows": [flow_as_dict(each, home) for each in flows]}
+        cli.emit(result, show)
+        return DONE
+
+    return cli.run(work)
+
+
+@bridge.command("list")
+def list_bridges(context: typer.Context, workspace: str = typer.Argument("", help="All without it.")) -> int:
+    """List the bridges."""
+    cli = cli_of(context)
+
+    async def work(parts: Parts) -> int:
+        found = []
+        for each in [workspace] if workspace else await views.workspace_ids(parts):
+            home = (await administration.used_of(parts, each)).directory
+            found += [_bridge_as_dict(row) for row in home.bridges.values()]
+        columns = ("id", "left", "right")
+        cli.emit(
+            {"bridges": found}, lambda cli: cli.table(columns, [[each[name] for name in columns] for each in found])
+        )
+        return DONE
+
+    return cli.run(work)
+
+
+@flow.command("list")
+def list_flows(
+    context: typer.Context, name: str = typer.Argument("", metavar="[NAME]", help="A workspace, bridge or flow.")
+) -> int:
+    """List the flows with their state and options."""
+    cli = cli_of(context)
+
+    async def work(parts: Parts) -> int:
+        found = []
+        for each in [name] if name else await views.workspace_ids(parts):
+            target = await views.find(parts, each)
+            found += [flow_as_dict(row, target.home) for row in in_order(target.flows)]
+        cli.emit({"flows": found}, lambda cli: _show_flows(cli, found))
+        return DONE
+
+    return cli.run(work)
+
+
+@flow.command("set")
+def set_options(
+    context: typer.Context,
+    name: str = typer.Argument(metavar="FLOW"),
+    options: list[str] = typer.Argument(metavar="OPTION=VALUE...", help="kinds=vat,receipt; winner.note=left; ..."),
+) -> int:
+    """Change options of a flow. An empty value gives an option its default back."""
+    cli = cli_of(context)
+
+    async def work(parts: Parts) -> int:
+        row = one_flow(await views.find(parts, name))
+        changed = changed_options(row, FLOWS[row.spec], given.pairs(options, option="An option"))
+        await parts.database.run(lambda connection: directory.set_flow(connection, row, options=changed))
+        fresh = one_flow(await views.find(parts, row.id))
+        home = (await administration.used_of(parts, row.workspace_id)).directory
+        cli.emit({"flow": flow_as_dict(fresh, home)}, lambda cli: cli.say("flow set", flow=row.id))
+        return DONE
+
+    return cli.run(work)
+
+
+@flow.command("pause")
+def pause(
+    context: typer.Context,
+    name: str = typer.Argument(metavar="NAME", help="A flow, or a bridge or workspace for all of its flows."),
+    reason: str = typer.Option("Paused by a person.", help="What others read of it."),
+) -> int:
+    """Pause flows: they write nothing, and changes wait."""
+    cli = cli_of(context)
+
+    async def work(parts: Parts) -> int:
+        target = await views.find(parts, name)
+        for row in target.flows:
+            await parts.database.run(lambda connection, row=row: directory.pause_flow(connection, row, reason))  # type: ignore[misc]
+        return await _tell_states(cli, parts, target, "flow paused")
+
+    return cli.run(work)
+
+
+@flow.command("resume")
+def resume(
+    context: typer.Context,
+    name: str = typer.Argument(metavar="NAME", help="A flow, or a bridge or workspace for all of its flows."),
+) -> int:
+    """Let paused flows go on in the state that they had; what waited for it is due at once."""
+    cli = cli_of(context)
+
+    async def work(parts: Parts) -> int:
+        target = await views.find(parts, name)
+        for row in target.flows:
+            await _resume(parts, row)
+        return await _tell_states(cli, parts, target, "flow resumed")
+
+    return cli.run(work)
+
+
+async def _resume(parts: Parts, row: FlowRow) -> None:
+    rows = await parts.database.read(
+        lambda connection: waiting.of_workspace(
+            connection, row.workspace_id, reason="paused", flow_id=row.id, limit=100_000
+        )
+    )
+    now = parts.clock.now()
+
+    async def unit(connection: directory.AsyncConnection) -> None:
+        if await directory.resume_flow(connection, row):
+            await waiting.retry(connection, [each.id for each in rows], now)
+
+    await parts.database.run(unit)
+
+
+async def _tell_states(cli: Cli, parts: Parts, target: views.Target, key: str) -> int:
+    fresh = await views.find(parts, target.id)
+
+    def show(cli: Cli) -> None:
+        for row in fresh.flows:
+            cli.say(key, flow=row.id, state=row.state)
+
+    cli.emit({"flows": [flow_as_dict(row, fresh.home) for row in fresh.flows]}, show)
+    return DONE
+
+
+def one_flow(target: views.Target) -> FlowRow:
+    """The one flow that a name means. Raises Misconfigured for a bridge or workspace with several."""
+    if len(target.flows) == 1:
+        return target.flows[0]
+    raise unknown("single flow", target.id, sorted(each.id for each in target.flows))
+
+
+def in_order(flows: Sequence[FlowRow]) -> list[FlowRow]:
+    """Flows in the order of the catalogue: what others are linked to comes first."""
+    order = list(FLOWS)
+    return sorted(flows, key=lambda each: (order.index(each.spec) if each.spec in order else len(order), each.id))
+
+
+def changed_options(row: FlowRow, spec: Flow, wanted: Mapping[str, str]) -> dict[str, object]:
+    """The options of a flow with new values, read as each option's kind says. Raises Misconfigured."""
+    known = {option.name: option for option in spec.options}
+    changed = dict(row.options)
+    for name, text in wanted.items():
+        first, dot, field = name.partition(".")
+        if first not in known:
+            raise unknown("option", name, sorted(known))
+        if dot or first == "winner":
+            _set_winner(changed, spec, field, text)
+        elif not text:
+            changed.pop(name, None)
+        elif known[name].kind == "words":
+            changed[name] = [word.strip() for word in text.split(",") if word.strip()]
+        elif known[name].kind == "flag":
+            if text.lower() not in _FLAGS:
+                raise given.usage(f"{name} is yes or no.")
+            changed[name] = _FLAGS[text.lower()]
+        else:
+            changed[name] = text
+    return changed
+
+
+def _set_winner(changed: dict[str, object], spec: Flow, field: str, text: str) -> None:
+    if not isinstance(spec, TwoWay) or field not in spec.shared_fields():
+        fields = spec.shared_fields() if isinstance(spec, TwoWay) else ()
+        raise unknown("field", field, fields)
+    sides = {side.value for side in Side}
+    if text and text not in sides:
+        raise given.usage("A winner is left or right.", f"Write winner.{field}=left.")
+    old = changed.get("winner")
+    winners = dict(old) if isinstance(old, Mapping) else {}
+    winners.pop(field, None)
+    if text:
+        winners[field] = text
+    changed["winner"] = winners
+
+
+def flow_as_dict(row: FlowRow, home: Directory) -> dict[str, object]:
+    bridge_row = home.bridges[row.bridge_id]
+    spec = FLOWS.get(row.spec)
+    return {
+        "id": row.id,
+        "workspace": row.workspace_id,
+        "bridge": row.bridge_id,
+        "spec": row.spec,
+        "says": spec.says if spec is not None else "",
+        "entity": row.entity,
+        "left": bridge_row.left_account,
+        "right": bridge_row.right_account,
+        "state": row.state,
+        "state_before_pause": row.state_before_pause,
+        "pause_reason": row.pause_reason,
+        "options": dict(row.options),
+        "live_since": row.live_since,
+    }
+
+
+def _bridge_as_dict(row: Bridge) -> dict[str, object]:
+    return {"id": row.id, "workspace": row.workspace_id, "left": row.left_account, "right": row.right_account}
+
+
+def _show_flows(cli: Cli, flows: Sequence[Mapping[str, object]]) -> None:
+    columns = ("id", "state", "says", "options", "pause_reason")
+    cli.table(columns, [[each[name] for name in columns] for each in flows])

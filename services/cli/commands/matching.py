@@ -1,0 +1,352 @@
+"""`puente match` and `puente load`: what would be joined, what a person decides of it, and the first load."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any, Literal, get_args
+
+import typer
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.cli import given
+from services.cli.commands import accounts, bridges, seeing
+from services.cli.console import ASKS, DONE, Cli, cli_of
+from shared import errors
+from shared.eventlog.port import EventLog
+from shared.flows.catalog import FLOWS
+from shared.flows.spec import Document, Side
+from shared.runtime import administration, matching_report, views
+from shared.runtime.parts import Parts
+from shared.runtime.workspaces import Used
+from shared.store import audit, matches, waiting
+from shared.store.matches import Decision, Finding, FindingName, Report
+from shared.store.rows import FlowRow, Load, SideName
+
+_FINDINGS: Sequence[FindingName] = get_args(FindingName)
+From = Literal["left", "right", "both"]
+
+match = typer.Typer(no_args_is_help=True, help="What a flow would join and make, before it writes anything.")
+
+_NAME = typer.Argument(metavar="NAME", help="A flow, or a bridge or workspace for all of its flows.")
+
+
+def register(app: typer.Typer) -> None:
+    app.add_typer(match, name="match")
+    app.command("load")(load)
+
+
+@match.command("report")
+def report(
+    context: typer.Context,
+    name: str = _NAME,
+    finding: str = typer.Option("", help="Only these: exact, probable, ambiguous or new."),
+    limit: int = typer.Option(50, min=0, help="How many findings to show for each flow."),
+    kept: bool = typer.Option(False, "--kept", help="Show the report that is there, without listing the systems."),
+) -> int:
+    """List both systems and tell what would be joined, made or asked. Nothing is written to them."""
+    cli = cli_of(context)
+    _known_finding(finding)
+
+    async def work(parts: Parts) -> int:
+        target = await views.find(parts, name)
+        reports: list[dict[str, object]] = []
+        for row in bridges.in_order(target.flows):
+            made = await _kept(parts, row) if kept else await matching_report.make(parts, target.used, row.id)
+            found = await _findings(parts, row, finding, limit)
+            reports.append(_report_as_dict(target.used, row, made, found))
+            _show_report(cli, target.used, row, made, found)
+        if cli.json:
+            cli.emit({"reports": reports}, lambda _cli: None)
+        cli.then(f"puente match approve {target.id}")
+        return DONE
+
+    return cli.run(work)
+
+
+@match.command("decide")
+def decide(
+    context: typer.Context,
+    name: str = typer.Argument(metavar="FLOW"),
+    record: str = typer.Option("", help="left/ID or right/ID: the record that is decided."),
+    every: str = typer.Option("", "--all", help="All open findings of this sort: probable, ambiguous, new, exact."),
+    bind: str = typer.Option("", metavar="ID", help="Join it with this record of the other side; `yes` with --all."),
+    new: bool = typer.Option(False, "--new", help="It has no counterpart: one is made."),
+    apart: bool = typer.Option(False, "--apart", help="It stays alone: none is made."),
+) -> int:
+    """Decide what a report left open, one by one or in bulk. What waited for it is tried again."""
+    cli = cli_of(context)
+    _known_finding(every)
+    if bool(record) == bool(every):
+        raise given.usage("Say which: --record left/ID, or --all probable.")
+    choice = _choice(bind=bind, new=new, apart=apart)
+
+    async def work(parts: Parts) -> int:
+        target = await views.find(parts, name)
+        row = bridges.one_flow(target)
+        count = 0
+        try:
+            if every:
+                count = await _decide_all(parts, row, every, choice)
+            else:
+                count = await _decide_one(parts, target.used, row, record, choice, bind)
+        except errors.Lost as problem:
+            raise given.usage(problem.message) from None
+        result = {"flow": row.id, "decided": count, "decision": choice}
+        cli.emit(result, lambda cli: cli.say("decided", count=count))
+        return DONE
+
+    return cli.run(work)
+
+
+@match.command("approve")
+def approve(context: typer.Context, name: str = _NAME) -> int:
+    """Approve reports, making those that are missing. The flows may be loaded from here on."""
+    cli = cli_of(context)
+
+    async def work(parts: Parts) -> int:
+        target = await views.find(parts, name)
+        reports = []
+        for row in bridges.in_order(target.flows):
+            made = await matching_report.approve(parts, target.used, row.id, actor=given.actor())
+            reports.append(_report_as_dict(target.used, row, made, []))
+        fresh = await views.find(parts, target.id)
+
+        def show(cli: Cli) -> None:
+            for row in bridges.in_order(fresh.flows):
+                cli.say("approved", flow=row.id)
+            cli.then(f"puente load {target.id} --wait")
+
+        flows = [bridges.flow_as_dict(row, fresh.home) for row in bridges.in_order(fresh.flows)]
+        cli.emit({"flows": flows, "reports": reports}, show)
+        return DONE
+
+    return cli.run(work)
+
+
+def load(
+    context: typer.Context,
+    name: str = _NAME,
+    source: str = typer.Option("", "--from", help="left, right or both; both where a flow works both ways."),
+    since: str = typer.Option("", help="Take documents issued from this date, as 2026-01-31."),
+    wait: bool = typer.Option(False, "--wait", help="Wait until the loads are through and the workspace is quiet."),
+    timeout: float = typer.Option(3600, min=0, help="Seconds to wait at most."),
+    insist: bool = typer.Option(False, "--insist", help="Go live although the vendors' own link is on."),
+) -> int:
+    """Load flows that were approved: every record once, then live. It goes on after a crash where it stood."""
+    cli = cli_of(context)
+    if source not in {"", "left", "right", "both"}:
+        raise given.usage("--from is left, right or both.")
+    first_day = given.day(since)
+
+    async def work(parts: Parts, log: EventLog) -> int:
+        target = await views.find(parts, name)
+        if not insist:
+            await check_shipped_link(parts, target)
+        started = []
+        for row in bridges.in_order(target.flows):
+            side, then_side = directions(row, source)
+            made = await administration.start_load(parts, row, side=side, then_side=then_side, since=first_day)
+            started.append(made)
+            sides = ", ".join(each for each in (side, then_side) if each)
+            cli.say("load started", flow=row.id, sides=sides)
+        if not wait:
+            cli.emit({"loads": [seeing.load_as_dict(each) for each in started]}, lambda cli: None)
+            cli.then(f"puente status {target.used.workspace.id}")
+            return DONE
+        return await _wait_for_loads(cli, parts, log, target, started, timedelta(seconds=timeout))
+
+    return cli.run_with_log(work)
+
+
+async def check_shipped_link(parts: Parts, target: views.Target) -> None:
+    """Raises NeedsOperator while the vendors' own link is on: it would double what both of us make."""
+    wanted = {row.bridge_id for row in target.flows}
+    for account in accounts.accounts_of(target):
+        joined = any(
+            account.id in {bridge.left_account, bridge.right_account}
+            for bridge in target.home.bridges.values()
+            if bridge.id in wanted
+        )
+        for check in await administration.check_account(parts, target.used, account) if joined else ():
+            if check.name == "shipped link" and check.state in {"failed", "warning"}:
+                way_out = check.way_out.en if check.way_out is not None else "Switch it off."
+                raise errors.NeedsOperator(
+                    f"{check.says.en} Puente does not go live beside it: records would be doubled.",
+                    way_out=f"{way_out} Or insist with --insist.",
+                )
+
+
+def directions(row: FlowRow, source: str) -> tuple[SideName, SideName | None]:
+    """(first side, the side that follows). Documents go one way. Raises Misconfigured."""
+    if isinstance(FLOWS[row.spec], Document):
+        if source == "right":
+            raise given.usage(f"{row.id} goes one way, from left to right.", "Give --from left.")
+        return "left", None
+    match source:
+        case "left" | "right":
+            return ("left", None) if source == "left" else ("right", None)
+        case _:
+            return "left", "right"
+
+
+async def _wait_for_loads(
+    cli: Cli, parts: Parts, log: EventLog, target: views.Target, started: Sequence[Load], limit: timedelta
+) -> int:
+    workspace_id = target.used.workspace.id
+    with seeing.LoadsShown(cli) as shown:
+        status = await views.wait_quiet(parts, log, workspace_id, limit=limit, look=shown.look)
+    ids = {each.id for each in started}
+    ours = [each for each in status.loads if each.id in ids]
+    cli.emit(
+        {"loads": [seeing.load_as_dict(each) for each in ours], **seeing.status_as_dict([status])},
+        lambda cli: seeing.show_end(cli, status),
+    )
+    return DONE if status.quiet and not status.needs_person and not status.paused else ASKS
+
+
+# Decisions
+
+
+def _choice(*, bind: str, new: bool, apart: bool) -> Decision:
+    chosen: list[Decision] = []
+    if bind:
+        chosen.append("bind")
+    if new:
+        chosen.append("new")
+    if apart:
+        chosen.append("apart")
+    if len(chosen) != 1:
+        raise given.usage("Say what: --bind ID, --new or --apart.")
+    return chosen[0]
+
+
+async def _decide_all(parts: Parts, row: FlowRow, finding: str, choice: Decision) -> int:
+    wanted = next(each for each in _FINDINGS if each == finding)
+    now = parts.clock.now()
+
+    async def unit(connection: AsyncConnection) -> int:
+        count = await matches.decide_all(connection, row.id, wanted, choice, actor=given.actor(), now=now)
+        detail = {"flow": row.id, "finding": finding, "decision": choice, "count": count}
+        await audit.add(connection, _line(parts, row.workspace_id, detail))
+        open_rows = await waiting.of_workspace(
+            connection, row.workspace_id, reason="ambiguous", flow_id=row.id, limit=100_000
+        )
+        await waiting.retry(connection, [each.id for each in open_rows], now)
+        return count
+
+    return await parts.database.run(unit)
+
+
+async def _decide_one(
+    parts: Parts, used: Used, row: FlowRow, record: str, choice: Decision, other: str
+) -> int:
+    side_text, slash, record_id = record.partition("/")
+    if not slash or side_text not in {"left", "right"} or not record_id:
+        raise given.usage(f"{record!r} names no record.", "Write left/ID or right/ID.")
+    side: SideName = "left" if side_text == "left" else "right"
+    flow = used.flows[row.id]
+    now = parts.clock.now()
+    chosen = other if choice == "bind" else None
+
+    async def unit(connection: AsyncConnection) -> int:
+        await matches.decide(
+            connection, row.id, side, record_id, choice, chosen_id=chosen, actor=given.actor(), now=now
+        )
+        detail = {"flow": row.id, "record": record, "decision": choice, "chosen": chosen}
+        await audit.add(connection, _line(parts, row.workspace_id, detail))
+        ends = [(Side(side), record_id), *([(Side(side).other, chosen)] if chosen else [])]
+        ids = []
+        for end, each in ends:
+            found = await waiting.find(connection, row.id, flow.accounts[end].id, flow.resource_name(end), each)
+            ids += [found.id] if found is not None else []
+        await waiting.retry(connection, ids, now)
+        return 1
+
+    return await parts.database.run(unit)
+
+
+def _line(parts: Parts, workspace_id: str, detail: dict[str, Any]) -> audit.Line:
+    return audit.Line(
+        id=parts.new_id(),
+        workspace_id=workspace_id,
+        at=parts.clock.now(),
+        actor=given.actor(),
+        action="match.decided",
+        detail=detail,
+    )
+
+
+# Showing
+
+
+def _known_finding(text: str) -> None:
+    if text and text not in _FINDINGS:
+        raise given.usage(f"There is no finding {text!r}.", f"Choose from {', '.join(_FINDINGS)}.")
+
+
+async def _kept(parts: Parts, row: FlowRow) -> Report:
+    found = await parts.database.read(lambda connection: matches.report(connection, row.id))
+    if found is None:
+        raise given.usage(f"There is no report of {row.id}.", f"Make it with `puente match report {row.id}`.")
+    return found
+
+
+async def _findings(parts: Parts, row: FlowRow, finding: str, limit: int) -> list[Finding]:
+    """What a person should look at: the chosen sort, else those that ask for a decision first."""
+    wanted = [each for each in _FINDINGS if each == finding] or ["ambiguous", "probable", "new", "exact"]
+    found: list[Finding] = []
+    for each in wanted:
+        room = limit - len(found)
+        if room > 0:
+            found += await parts.database.read(
+                lambda connection, each=each, room=room: matches.page(  # type: ignore[misc]
+                    connection, row.id, finding=each, limit=room
+                )
+            )
+    return found
+
+
+def _report_as_dict(used: Used, row: FlowRow, made: Report, found: Sequence[Finding]) -> dict[str, object]:
+    totals = {each: sum(n for key, n in made.counts.items() if key.endswith(f"/{each}")) for each in _FINDINGS}
+    return {
+        "flow": row.id,
+        "counts": {**totals, "by_side": dict(made.counts)},
+        "made_at": made.made_at,
+        "approved_at": made.approved_at,
+        "approved_by": made.approved_by,
+        "findings": [_finding_as_dict(used, each) for each in found],
+    }
+
+
+def _finding_as_dict(used: Used, found: Finding) -> dict[str, object]:
+    flow = used.flows[found.flow_id]
+    side = Side(found.side)
+
+    def link(end: Side, record_id: str) -> str:
+        return flow.session(end).link(flow.resource_name(end), record_id)
+
+    return {
+        "side": found.side,
+        "record": found.record_id,
+        "link": link(side, found.record_id),
+        "finding": found.finding,
+        "candidates": [{"record": each, "link": link(side.other, each)} for each in found.candidates],
+        "why": found.why,
+        "decision": found.decision,
+        "chosen": found.chosen_id,
+    }
+
+
+def _show_report(cli: Cli, used: Used, row: FlowRow, made: Report, found: Sequence[Finding]) -> None:
+    cli.say("report of", flow=row.id)
+    counts = [[key.replace("/", ": "), count] for key, count in sorted(made.counts.items())]
+    cli.table(("finding", "records"), counts)
+    rows = [
+        [f"{each.side}/{each.record_id}", each.finding, each.why, list(each.candidates), each.decision]
+        for each in found
+    ]
+    if rows:
+        cli.table(("record", "finding", "why", "candidates", "decision"), rows)
+
+
