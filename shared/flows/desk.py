@@ -109,6 +109,10 @@ class Desk:
     ) -> Outcome:
         """Save what follows from this look, with its attempt, in one transaction."""
         settlement = save or Settlement(now=self.now)
+        if self.look.waiting is not None and self.look.waiting.reason == "wanted":
+            # Whoever asked for this look may have missed the moment in which the record was bound.
+            own_key = self.flow.key(self.look.side, self.look.record_id)
+            settlement = replace(settlement, wake=[*settlement.wake, own_key])
         settlement = replace(
             settlement, attempt=self._attempt(kind, says, other_id, fields), clear=self.look.waiting
         )

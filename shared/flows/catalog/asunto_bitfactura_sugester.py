@@ -1,4 +1,4 @@
-"""A document issued in BitFactura becomes one Asunto (deal) of its client in Sugester, with the link to open it."""
+"""A document issued in BitFactura becomes one Asunto (deal) of its client in Sugester, with the link to it."""
 
 from __future__ import annotations
 
