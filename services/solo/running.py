@@ -17,6 +17,7 @@ from services.sync.gauges import Gauges, cancelled
 from shared import errors
 from shared.eventlog.logfile import file_lock
 from shared.eventlog.port import EventLog
+from shared.runtime import housekeeping
 from shared.runtime import parts as wiring
 from shared.runtime.parts import Parts
 from shared.runtime.settings import Settings, key_rings
@@ -103,7 +104,7 @@ class Solo:
     def start_sync(self) -> Sync:
         """Start consuming. Only one process of a machine may, also beside this one."""
         self._stop_sync = asyncio.Event()
-        sync = wiring.sync_of(self.parts, self.log, rhythm=self._rhythm)
+        sync = housekeeping.whole_sync(self.parts, self.log, rhythm=self._rhythm)
         self._sync_task = asyncio.create_task(sync.run(self._stop_sync))
         self._sync_task.add_done_callback(self._ended)
         self._gauges_task = asyncio.create_task(

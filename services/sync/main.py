@@ -16,7 +16,7 @@ from services.sync.app import create_app
 from services.sync.gauges import Gauges, cancelled
 from shared import errors
 from shared.eventlog.port import EventLog
-from shared.runtime import logging, parts
+from shared.runtime import housekeeping, logging, parts
 from shared.runtime.parts import Parts
 from shared.runtime.settings import Settings, load_settings
 from shared.runtime.sync import Sync
@@ -57,7 +57,7 @@ async def run(settings: Settings) -> int:
 
 async def serve(opened: Parts, events: EventLog, stop: asyncio.Event) -> None:
     """Run the service with its pages until `stop` is set. What ends the one ends the other."""
-    sync = parts.sync_of(opened, events)
+    sync = housekeeping.whole_sync(opened, events)
     gauges = Gauges()
     keeping = asyncio.create_task(gauges.keep_up(opened, events, sync, every=_GAUGES_EVERY))
     pages = asyncio.create_task(_serve_pages(opened.settings, sync, gauges, stop))

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.store import tables
@@ -18,51 +18,54 @@ from shared.store.sql import chunks, upsert
 
 _S = tables.seen
 _K = tables.match_key
+_RECORD = tuple_(_K.c.account_id, _K.c.resource, _K.c.record_id)
+_KEY = tuple_(_K.c.account_id, _K.c.resource, _K.c.record_id, _K.c.key_name)
 
 
-async def save(connection: AsyncConnection, rows: Sequence[Seen], *, keys_known: bool = False) -> None:
-    """Remember what these records showed; a key that a record no longer has is dropped."""
-    if not rows:
-        return
-    await upsert(
-        connection,
-        _S,
-        [
-            {
-                "account_id": row.account_id,
-                "resource": row.resource,
-                "record_id": row.record_id,
-                "fields": dict(row.fields),
-                "seen_at": row.seen_at,
-                "listing": row.listing,
-            }
-            for row in rows
-        ],
-        update=["fields", "seen_at", "listing"] if rows[0].listing else ["fields", "seen_at"],
-    )
-    if not keys_known:
-        await _drop_keys(connection, rows)
-    keys = [
-        {
-            "account_id": row.account_id,
-            "resource": row.resource,
-            "record_id": row.record_id,
-            "key_name": name,
-            "key_hash": digest,
-        }
-        for row in rows
-        for name, digest in row.keys.items()
-    ]
-    await upsert(connection, _K, keys)
+async def save(connection: AsyncConnection, rows: Sequence[Seen]) -> None:
+    """Remember what these records showed; a key that a record no longer has is dropped.
+
+    Most reads show the keys that are known, so they are compared first and only what differs is written. Saving
+    what was seen locks each record's row, so that two processes compare one after the other.
+    """
+    # In one order, so that two processes that save the same records do not wait for each other crosswise.
+    ordered = sorted(rows, key=_place)
+    for some in ([row for row in ordered if row.listing], [row for row in ordered if not row.listing]):
+        # Only a listing says in which one a record was met.
+        update = ["fields", "seen_at", "listing"] if some and some[0].listing else ["fields", "seen_at"]
+        await upsert(connection, _S, [_seen_values(row) for row in some], update=update)
+    known = await _known_keys(connection, ordered)
+    wanted = {(*_place(row), name): digest for row in ordered for name, digest in row.keys.items()}
+    gone = [key for key in known if key not in wanted]
+    for keys in chunks(gone, 200):
+        await connection.execute(delete(_K).where(_KEY.in_(keys)))
+    changed = [(key, digest) for key, digest in wanted.items() if known.get(key) != digest]
+    names = ("account_id", "resource", "record_id", "key_name")
+    await upsert(connection, _K, [dict(zip(names, key, strict=True)) | {"key_hash": it} for key, it in changed])
 
 
-async def _drop_keys(connection: AsyncConnection, rows: Sequence[Seen]) -> None:
-    account_id, resource = rows[0].account_id, rows[0].resource
-    ids = [row.record_id for row in rows]
-    for some in chunks(ids, 500):
-        await connection.execute(
-            delete(_K).where(_K.c.account_id == account_id, _K.c.resource == resource, _K.c.record_id.in_(some))
-        )
+async def _known_keys(connection: AsyncConnection, rows: Sequence[Seen]) -> dict[tuple[str, str, str, str], str]:
+    """The keys in the index of these records: {(account, resource, record id, key name): hash}."""
+    known: dict[tuple[str, str, str, str], str] = {}
+    for some in chunks(list(dict.fromkeys(map(_place, rows))), 200):
+        found = await connection.execute(select(_K).where(_RECORD.in_(some)))
+        known |= {(row.account_id, row.resource, row.record_id, row.key_name): row.key_hash for row in found}
+    return known
+
+
+def _place(row: Seen) -> tuple[str, str, str]:
+    return row.account_id, row.resource, row.record_id
+
+
+def _seen_values(row: Seen) -> dict[str, Any]:
+    return {
+        "account_id": row.account_id,
+        "resource": row.resource,
+        "record_id": row.record_id,
+        "fields": dict(row.fields),
+        "seen_at": row.seen_at,
+        "listing": row.listing,
+    }
 
 
 async def forget(connection: AsyncConnection, account_id: str, resource: str, record_id: str) -> None:

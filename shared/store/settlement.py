@@ -57,8 +57,7 @@ class Settlement:
                 now=self.now,
                 state=change.state,
             )
-        for row in self.seen:
-            await index.save(connection, [row])
+        await index.save(connection, self.seen)
         for account_id, resource, record_id in self.forget:
             await index.forget(connection, account_id, resource, record_id)
         if self.clear is not None and self.wait is None:

@@ -47,7 +47,7 @@ def add(
     setting: list[str] = _SETTING,
     force: bool = _FORCE,
 ) -> int:
-    """Add an account. Secrets come from the prompt, --secrets-file or standard input, never from the command line."""
+    """Add an account. Secrets come from the prompt, --secrets-file or standard input, never from an option."""
     cli = cli_of(context)
 
     async def work(parts: Parts) -> int:
@@ -77,7 +77,9 @@ def change(
     base_url: str = _BASE_URL,
     secrets_file: Path | None = _SECRETS,
     setting: list[str] = _SETTING,
-    secrets: bool = typer.Option(False, "--secrets", help="Ask for new secrets, or take them from standard input."),
+    secrets: bool = typer.Option(
+        False, "--secrets", help="Ask for new secrets, or take them from standard input."
+    ),
     new_hooks: bool = typer.Option(False, "--new-hooks", help="Make every hook URL and secret anew."),
     force: bool = _FORCE,
 ) -> int:
@@ -134,7 +136,7 @@ def list_all(
 def check(
     context: typer.Context, name: str = typer.Argument(metavar="ACCOUNT", help="An account, or a workspace.")
 ) -> int:
-    """Check an account, or all of a workspace: host, certificate, token, rights, and what else the system shows."""
+    """Check an account, or all of a workspace: host, certificate, token, rights, hooks."""
     cli = cli_of(context)
 
     async def work(parts: Parts) -> int:
@@ -160,7 +162,7 @@ def hooks(
     register: bool = typer.Option(False, "--register", help="Register them at the system; again leaves one set."),
     remove: bool = typer.Option(False, "--remove", help="Remove ours at the system."),
 ) -> int:
-    """Show the hooks that an account should have: what to paste where. Keep them to yourself: they hold secrets."""
+    """Show the hooks that an account should have: what to paste where. They hold secrets."""
     cli = cli_of(context)
 
     async def work(parts: Parts) -> int:
@@ -308,7 +310,7 @@ def _as_dict(account: Account) -> dict[str, object]:
         "identity": account.identity,
         "settings": dict(account.settings),
         "generation": account.generation,
-        "credentials": {name: "configured" for name in account.credentials},
+        "credentials": dict.fromkeys(account.credentials, "configured"),
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import typer
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.cli import given
 from services.cli.console import DONE, Cli, cli_of
@@ -19,9 +20,10 @@ from shared.store.rows import Bridge, FlowRow
 bridge = typer.Typer(no_args_is_help=True, help="Two accounts of one workspace, joined.")
 flow = typer.Typer(no_args_is_help=True, help="What a bridge keeps in step.")
 
-_FLAGS: Mapping[str, bool] = {"yes": True, "true": True, "on": True, "1": True} | {
-    word: False for word in ("no", "false", "off", "0")
-}
+_YES, _NO = frozenset({"yes", "true", "on", "1"}), frozenset({"no", "false", "off", "0"})
+
+_NAME_OF_FLOW = typer.Argument(metavar="FLOW")
+_OPTIONS = typer.Argument(metavar="OPTION=VALUE...", help="kinds=vat,receipt; winner.note=left; ...")
 
 
 def register(app: typer.Typer) -> None:
@@ -69,7 +71,8 @@ def list_bridges(context: typer.Context, workspace: str = typer.Argument("", hel
             found += [_bridge_as_dict(row) for row in home.bridges.values()]
         columns = ("id", "left", "right")
         cli.emit(
-            {"bridges": found}, lambda cli: cli.table(columns, [[each[name] for name in columns] for each in found])
+            {"bridges": found},
+            lambda cli: cli.table(columns, [[each[name] for name in columns] for each in found]),
         )
         return DONE
 
@@ -97,8 +100,8 @@ def list_flows(
 @flow.command("set")
 def set_options(
     context: typer.Context,
-    name: str = typer.Argument(metavar="FLOW"),
-    options: list[str] = typer.Argument(metavar="OPTION=VALUE...", help="kinds=vat,receipt; winner.note=left; ..."),
+    name: str = _NAME_OF_FLOW,
+    options: list[str] = _OPTIONS,
 ) -> int:
     """Change options of a flow. An empty value gives an option its default back."""
     cli = cli_of(context)
@@ -158,7 +161,7 @@ async def _resume(parts: Parts, row: FlowRow) -> None:
     )
     now = parts.clock.now()
 
-    async def unit(connection: directory.AsyncConnection) -> None:
+    async def unit(connection: AsyncConnection) -> None:
         if await directory.resume_flow(connection, row):
             await waiting.retry(connection, [each.id for each in rows], now)
 
@@ -204,9 +207,9 @@ def changed_options(row: FlowRow, spec: Flow, wanted: Mapping[str, str]) -> dict
         elif known[name].kind == "words":
             changed[name] = [word.strip() for word in text.split(",") if word.strip()]
         elif known[name].kind == "flag":
-            if text.lower() not in _FLAGS:
+            if text.lower() not in _YES | _NO:
                 raise given.usage(f"{name} is yes or no.")
-            changed[name] = _FLAGS[text.lower()]
+            changed[name] = text.lower() in _YES
         else:
             changed[name] = text
     return changed

@@ -69,8 +69,12 @@ def decide(
     context: typer.Context,
     name: str = typer.Argument(metavar="FLOW"),
     record: str = typer.Option("", help="left/ID or right/ID: the record that is decided."),
-    every: str = typer.Option("", "--all", help="All open findings of this sort: probable, ambiguous, new, exact."),
-    bind: str = typer.Option("", metavar="ID", help="Join it with this record of the other side; `yes` with --all."),
+    every: str = typer.Option(
+        "", "--all", help="All open findings of this sort: probable, ambiguous, new, exact."
+    ),
+    bind: str = typer.Option(
+        "", metavar="ID", help="Join it with this record of the other side; `yes` with --all."
+    ),
     new: bool = typer.Option(False, "--new", help="It has no counterpart: one is made."),
     apart: bool = typer.Option(False, "--apart", help="It stays alone: none is made."),
 ) -> int:
@@ -129,7 +133,9 @@ def load(
     name: str = _NAME,
     source: str = typer.Option("", "--from", help="left, right or both; both where a flow works both ways."),
     since: str = typer.Option("", help="Take documents issued from this date, as 2026-01-31."),
-    wait: bool = typer.Option(False, "--wait", help="Wait until the loads are through and the workspace is quiet."),
+    wait: bool = typer.Option(
+        False, "--wait", help="Wait until the loads are through and the workspace is quiet."
+    ),
     timeout: float = typer.Option(3600, min=0, help="Seconds to wait at most."),
     insist: bool = typer.Option(False, "--insist", help="Go live although the vendors' own link is on."),
 ) -> int:
@@ -238,9 +244,7 @@ async def _decide_all(parts: Parts, row: FlowRow, finding: str, choice: Decision
     return await parts.database.run(unit)
 
 
-async def _decide_one(
-    parts: Parts, used: Used, row: FlowRow, record: str, choice: Decision, other: str
-) -> int:
+async def _decide_one(parts: Parts, used: Used, row: FlowRow, record: str, choice: Decision, other: str) -> int:
     side_text, slash, record_id = record.partition("/")
     if not slash or side_text not in {"left", "right"} or not record_id:
         raise given.usage(f"{record!r} names no record.", "Write left/ID or right/ID.")
@@ -308,10 +312,12 @@ async def _findings(parts: Parts, row: FlowRow, finding: str, limit: int) -> lis
 
 
 def _report_as_dict(used: Used, row: FlowRow, made: Report, found: Sequence[Finding]) -> dict[str, object]:
-    totals = {each: sum(n for key, n in made.counts.items() if key.endswith(f"/{each}")) for each in _FINDINGS}
+    counts: dict[str, object] = {"by_side": dict(made.counts)}
+    for each in _FINDINGS:
+        counts[each] = sum(n for key, n in made.counts.items() if key.endswith(f"/{each}"))
     return {
         "flow": row.id,
-        "counts": {**totals, "by_side": dict(made.counts)},
+        "counts": counts,
         "made_at": made.made_at,
         "approved_at": made.approved_at,
         "approved_by": made.approved_by,
@@ -348,5 +354,3 @@ def _show_report(cli: Cli, used: Used, row: FlowRow, made: Report, found: Sequen
     ]
     if rows:
         cli.table(("record", "finding", "why", "candidates", "decision"), rows)
-
-

@@ -5,8 +5,9 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from sqlalchemy import Dialect
 from sqlalchemy.dialects import postgresql, sqlite
 
 from shared.store import bindings, retention, sweeps, waiting
@@ -18,14 +19,15 @@ from shared.store.tables import Moment
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 
 _TIMES = st.datetimes(timezones=st.timezones())
+_UTC_TIMES = st.datetimes(timezones=st.just(UTC))
 _HASHES = st.dictionaries(st.text(max_size=8), st.text(max_size=8), max_size=4)
 _SIDES = st.builds(
     SideBase,
     shown=_HASHES,
     previous=_HASHES,
-    written_at=st.none() | _TIMES,
+    written_at=st.none() | _UTC_TIMES,
     ours=st.dictionaries(st.text(max_size=8), st.lists(st.text(max_size=8), max_size=3), min_size=1, max_size=3),
-    ours_until=_TIMES,
+    ours_until=_UTC_TIMES,
 )
 _BASES = st.builds(
     PairBase,
@@ -33,11 +35,12 @@ _BASES = st.builds(
     right=_SIDES | st.just(SideBase()),
     normaliser=st.integers(0, 99),
     map_version=st.integers(0, 99),
-    writes=st.lists(_TIMES, max_size=5).map(tuple),
+    writes=st.lists(_UTC_TIMES, max_size=5).map(tuple),
 )
 
 
 @given(base=_BASES)
+@settings(max_examples=50)
 def test_a_base_survives_its_stored_form(base: PairBase) -> None:
     stored = json.loads(json.dumps(bindings.dump_base(base)))
     assert bindings.load_base(stored) == base
@@ -48,11 +51,13 @@ def test_a_base_of_before_a_field_was_added_can_be_read() -> None:
 
 
 @given(first=_TIMES, second=_TIMES)
+@settings(max_examples=50)
 def test_stored_times_sort_as_text_as_they_do_in_time(first: datetime, second: datetime) -> None:
     # Times of before the year 1 or after 9999 in UTC exist in no column.
     if any(not 1 < moment.year < 9999 for moment in (first, second)):
         return
-    dialect, moment = sqlite.dialect(), Moment()
+    module: Any = sqlite
+    dialect, moment = module.dialect(), Moment()
     texts = [moment.process_bind_param(each, dialect) for each in (first, second)]
     assert all(isinstance(text, str) and len(text) == 27 for text in texts)
     assert (str(texts[0]) < str(texts[1])) == (first.astimezone(UTC) < second.astimezone(UTC))
@@ -62,8 +67,9 @@ def test_stored_times_sort_as_text_as_they_do_in_time(first: datetime, second: d
     ]
 
 
-@pytest.mark.parametrize("dialect", [sqlite.dialect(), postgresql.dialect()])
-def test_a_naive_time_is_never_stored(dialect: Any) -> None:
+@pytest.mark.parametrize("module", [sqlite, postgresql])
+def test_a_naive_time_is_never_stored(module: Any) -> None:
+    dialect: Dialect = module.dialect()
     with pytest.raises(ValueError, match="time zone"):
         Moment().process_bind_param(NOW.replace(tzinfo=None), dialect)
     assert Moment().process_bind_param(None, dialect) is None

@@ -1,0 +1,303 @@
+"""`puente status`, `sync` and `lag`: how things stand, and having both systems asked now."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from types import TracebackType
+
+import typer
+from rich.console import Console
+from rich.live import Live
+from rich.text import Text as Styled
+
+from services.cli.commands import bridges
+from services.cli.console import ASKS, DONE, Cli, cli_of, span
+from shared.eventlog.port import EventLog, Lag
+from shared.runtime import administration, views
+from shared.runtime.parts import Parts
+from shared.runtime.views import Status
+from shared.store import sweeps
+from shared.store.directory import Directory
+from shared.store.rows import Load, Sweep
+
+
+def register(app: typer.Typer) -> None:
+    app.command("status")(status)
+    app.command("sync")(sync)
+    app.command("lag")(lag)
+
+
+def status(
+    context: typer.Context, workspace: str = typer.Argument("", metavar="[WORKSPACE]", help="All without it.")
+) -> int:
+    """Show whether both sides agree, what waits, what runs, and how far loads are."""
+    cli = cli_of(context)
+
+    async def work(parts: Parts, log: EventLog) -> int:
+        names = [workspace] if workspace else await views.workspace_ids(parts)
+        found, homes = [], []
+        for name in names:
+            homes.append((await administration.used_of(parts, name)).directory)
+            found.append(await views.status(parts, log, name))
+        result = status_as_dict(found) | {
+            "workspaces": [each.workspace for each in found],
+            "accounts": [
+                {"id": account.id, "system": account.system, "base_url": account.base_url}
+                for home in homes
+                for account in home.accounts.values()
+            ],
+            "flows": [
+                bridges.flow_as_dict(row, home)
+                for home in homes
+                for row in bridges.in_order(list(home.flows.values()))
+            ],
+            "loads": [load_as_dict(row) for each in found for row in each.loads],
+            "sweeps": [_sweep_as_dict(row) for each in found for row in each.sweeps],
+        }
+        cli.emit(result, lambda cli: _show_status(cli, found, homes))
+        return DONE
+
+    return cli.run_with_log(work)
+
+
+def sync(
+    context: typer.Context,
+    workspace: str = typer.Argument(help="The workspace whose systems are asked for changes now."),
+    wait: bool = typer.Option(False, "--wait", help="Wait until nothing is left to do without a person."),
+    timeout: float = typer.Option(300, min=0, help="Seconds to wait at most."),
+    full: bool = typer.Option(False, "--full", help="List everything instead of what changed lately."),
+) -> int:
+    """Have both systems asked for changes now, instead of at the next sweep."""
+    cli = cli_of(context)
+
+    async def work(parts: Parts, log: EventLog) -> int:
+        used = await administration.used_of(parts, workspace)
+        count = await ask_sweeps(parts, used.directory, full=full)
+        if not wait:
+            cli.emit({"sweeps": count}, lambda cli: cli.say("sweeps asked", count=count))
+            return DONE
+        limit = timedelta(seconds=timeout)
+        with LoadsShown(cli) as shown:
+            found = await views.wait_quiet(parts, log, used.workspace.id, limit=limit, look=shown.look)
+        cli.emit(status_as_dict([found]), lambda cli: show_end(cli, found))
+        if not found.quiet and len(found.running_sweeps) == count and not any(s.started_at for s in found.sweeps):
+            cli.tell("Nobody takes the sweeps up: is `puente solo` or `puente serve sync` running?")
+        return DONE if found.quiet and not found.needs_person and not found.paused else ASKS
+
+    return cli.run_with_log(work)
+
+
+async def ask_sweeps(parts: Parts, home: Directory, *, full: bool = False) -> int:
+    """Ask for a sweep of every resource of a workspace; returns how many."""
+    now, count = parts.clock.now(), 0
+    for account_id in home.accounts:
+        count += await parts.database.run(
+            lambda connection, account_id=account_id: sweeps.request(
+                connection, account_id, None, now=now, full=full
+            )  # type: ignore[misc]
+        )
+    return count
+
+
+def lag(
+    context: typer.Context, workspace: str = typer.Argument("", metavar="[WORKSPACE]", help="All without it.")
+) -> int:
+    """Show what was not looked at yet, per system and partition, and what waits, by reason, with its oldest."""
+    cli = cli_of(context)
+
+    async def work(parts: Parts, log: EventLog) -> int:
+        if workspace:
+            await administration.used_of(parts, workspace)
+        found = await views.lag_of(log)
+        waits = await parts.database.read(lambda connection: views.waits_of(connection, workspace or None))
+        now = parts.clock.now()
+        waiting_rows: list[dict[str, object]] = [
+            {
+                "reason": each.reason,
+                "count": each.count,
+                "oldest_at": each.oldest_at,
+                "oldest_seconds": round((now - each.oldest_at).total_seconds(), 3),
+                "needs_person": each.needs_person,
+            }
+            for each in waits
+        ]
+        result = {
+            "lag": views.lag_in(found, workspace) if workspace else found.total,
+            "oldest_seconds": found.oldest_age,
+            "systems": _lag_by_system(found, workspace),
+            "partitions": [
+                {
+                    "partition": each.partition,
+                    "committed": each.committed,
+                    "end": each.end,
+                    "lag": each.lag,
+                    "oldest_seconds": each.oldest_age,
+                }
+                for each in found.partitions
+                if each.lag or each.end or len(found.partitions) == 1
+            ],
+            "waiting": waiting_rows,
+        }
+        cli.emit(result, lambda cli: _show_lag(cli, found, workspace, waits_shown=waiting_rows))
+        return DONE
+
+    return cli.run_with_log(work)
+
+
+def _lag_by_system(found: Lag, workspace: str) -> list[dict[str, object]]:
+    """Per system; one line "unknown" where the log holds too much to tell them apart."""
+    if found.by_system is None or found.by_workspace is None:
+        return [{"system": "unknown", "lag": found.total}]
+    if not workspace:
+        return [{"system": system, "lag": count} for system, count in sorted(found.by_system.items())]
+    mine = {system: count for (system, owner), count in found.by_workspace.items() if owner == workspace}
+    return [{"system": system, "lag": count} for system, count in sorted(mine.items())]
+
+
+def _show_lag(cli: Cli, found: Lag, workspace: str, *, waits_shown: Sequence[Mapping[str, object]]) -> None:
+    age = f", the oldest since {span(found.oldest_age)}" if found.oldest_age else ""
+    cli.line(
+        f"Lag: {views.lag_in(found, workspace) if workspace else found.total} changes not looked at yet{age}."
+    )
+    by_system = _lag_by_system(found, workspace)
+    if by_system:
+        cli.table(("system", "lag"), [[each["system"], each["lag"]] for each in by_system])
+    behind = [each for each in found.partitions if each.lag]
+    if behind:
+        cli.table(
+            ("partition", "committed", "end", "lag"), [[p.partition, p.committed, p.end, p.lag] for p in behind]
+        )
+    columns = ("reason", "count", "oldest_at", "needs_person")
+    cli.table(columns, [[each[name] for name in columns] for each in waits_shown], title="Waiting")
+
+
+# The pieces that other commands show too
+
+
+def status_as_dict(found: Sequence[Status]) -> dict[str, object]:
+    """The form that scripts know: `waiting` are rows that only wait, `needs_person` those for a person."""
+    plain: Counter[str] = Counter()
+    asks: Counter[str] = Counter()
+    for each in found:
+        plain.update(each.waiting)
+        asks.update(each.asks)
+    return {
+        "quiet": all(each.quiet for each in found),
+        "lag": sum(each.lag for each in found),
+        "waiting": dict(plain),
+        "needs_person": sum(asks.values()),
+        "person_reasons": dict(asks),
+        "intents": sum(each.intents for each in found),
+        "running": sum(each.running for each in found),
+        "paused": sorted(row.id for each in found for row in each.paused),
+    }
+
+
+def load_as_dict(row: Load) -> dict[str, object]:
+    progress = views.progress_of(row)
+    return {
+        "id": row.id,
+        "flow": row.flow_id,
+        "side": row.side,
+        "then_side": row.then_side,
+        "state": row.state,
+        "done": row.done,
+        "total": row.total,
+        "pages": row.pages,
+        "per_second": round(progress.per_second, 2),
+        "eta_seconds": progress.eta,
+        "counts": dict(row.counts),
+        "problem": row.problem,
+        "started_at": row.started_at,
+        "updated_at": row.updated_at,
+    }
+
+
+def _sweep_as_dict(row: Sweep) -> dict[str, object]:
+    return {
+        "account": row.account_id,
+        "resource": row.resource,
+        "running": row.started_at is not None,
+        "next_at": row.next_at,
+        "seen_until": row.seen_until,
+        "complete_at": row.complete_at,
+        "counts": dict(row.counts),
+        "problem": row.problem,
+    }
+
+
+def load_line(row: Load) -> str:
+    """One line of progress: `customers from left: 1,200 of 4,000, 85.2/s, 33 s left`."""
+    progress = views.progress_of(row)
+    total = f" of {row.total:,}" if row.total is not None else ""
+    eta = f", {span(progress.eta)} left" if progress.eta is not None else ""
+    problem = f" -- {row.problem}" if row.problem else ""
+    rate = f", {progress.per_second:.1f}/s" if row.done else ""
+    return f"{row.flow_id} from {row.side}: {row.state}, {row.done:,}{total}{rate}{eta}{problem}"
+
+
+def show_end(cli: Cli, found: Status) -> None:
+    """How a wait ended."""
+    for row in found.loads:
+        cli.line(load_line(row))
+    _show_state(cli, found)
+
+
+def _show_state(cli: Cli, found: Status) -> None:
+    if found.quiet:
+        cli.say("quiet")
+    else:
+        left = {"lag": found.lag, "open writes": found.intents, "running": found.running}
+        parts = [f"{name} {count}" for name, count in left.items() if count]
+        parts += [f"{count} waiting ({reason})" for reason, count in found.waiting.items()]
+        cli.say("not quiet", what=", ".join(parts))
+    if found.needs_person:
+        cli.say("asks person", count=found.needs_person)
+    for row in found.paused:
+        cli.say("flow is paused", flow=row.id, reason=row.pause_reason or "")
+
+
+def _show_status(cli: Cli, found: Sequence[Status], homes: Sequence[Directory]) -> None:
+    if not found:
+        cli.say("nothing")
+        cli.then("puente workspace add NAME")
+    for each, home in zip(found, homes, strict=True):
+        cli.line(each.workspace)
+        _show_state(cli, each)
+        flows = [[row.id, row.state, row.live_since] for row in bridges.in_order(list(home.flows.values()))]
+        cli.table(("flow", "state", "live since"), flows)
+        for row in each.loads:
+            cli.line(load_line(row))
+        for sweep in each.sweeps:
+            if sweep.problem:
+                cli.line(f"  ! {sweep.account_id} {sweep.resource}: {sweep.problem}")
+
+
+class LoadsShown:
+    """Progress while a command waits: in place, on a terminal; nothing elsewhere."""
+
+    def __init__(self, cli: Cli) -> None:
+        terminal = sys.stderr.isatty() and not cli.json
+        self._live = Live(console=Console(stderr=True), transient=True) if terminal else None
+
+    def __enter__(self) -> LoadsShown:
+        if self._live is not None:
+            self._live.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._live is not None:
+            self._live.stop()
+
+    def look(self, found: Status) -> None:
+        if self._live is None:
+            return
+        lines = [load_line(row) for row in found.running_loads]
+        lines += [f"sweep of {row.account_id} {row.resource}" for row in found.running_sweeps]
+        lines += [f"{count} waiting ({reason})" for reason, count in found.waiting.items()]
+        self._live.update(Styled("\n".join(lines)))
