@@ -156,12 +156,19 @@ async def serve(
 
 
 def _listen(host: str, port: int) -> socket.socket:
+    # asyncio sets TCP_NODELAY only on connections of a socket that names its protocol; without it an answer that
+    # is written in two pieces may wait for the client's delayed acknowledgement.
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
-        return socket.create_server((host, port), family=family, backlog=2048)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(2048)
     except OSError as problem:
+        listener.close()
         raise errors.Misconfigured(
             f"Nothing can listen on {host}:{port}: {problem.strerror or problem}.",
             setting="PUENTE_PORT",
             way_out="Set PUENTE_HOST and PUENTE_PORT to a free address of this machine.",
         ) from problem
+    return listener

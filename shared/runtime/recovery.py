@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, func, insert, select, update
-
 from shared import errors
+from shared.eventlog.port import EventLog
 from shared.flows.context import FlowContext
 from shared.flows.spec import Side
 from shared.runtime import matching_report
+from shared.runtime.consumer import GROUP
 from shared.runtime.parts import Parts
 from shared.runtime.workspaces import Used, must_get
-from shared.store import audit, bindings, directory, schema, tables
-from shared.store.database import Database
+from shared.store import audit, bindings, copying, directory, erasing
 from shared.store.matches import Report
 from shared.store.rows import Binding
-
-_COPIED_AT_ONCE = 500
 
 
 async def recover(parts: Parts, used: Used, *, actor: str) -> dict[str, Report]:
@@ -36,32 +32,10 @@ async def recover(parts: Parts, used: Used, *, actor: str) -> dict[str, Report]:
         for flow in used.directory.flows.values():
             if flow.state in {"loading", "live"}:
                 await directory.set_flow(connection, flow, state="review")
-        await connection.execute(
-            update(tables.load)
-            .where(tables.load.c.workspace_id == name, tables.load.c.state == "running")
-            .values(state="cancelled", problem="A backup was restored.")
-        )
-        await connection.execute(
-            update(tables.sweep)
-            .where(tables.sweep.c.workspace_id == name)
-            .values(
-                complete_at=None,
-                seen_until=None,
-                cursor=None,
-                listing=None,
-                started_at=None,
-                full=True,
-                full_at=parts.clock.now(),
-                next_at=parts.clock.now(),
-                version=tables.sweep.c.version + 1,
-            )
-        )
-        for table in (tables.seen, tables.match_key):
-            accounts = list(used.directory.accounts)
-            await connection.execute(delete(table).where(table.c.account_id.in_(accounts)))
+        await erasing.start_over(connection, name, list(used.directory.accounts), parts.clock.now())
+        await audit.add(connection, _line(parts, name, actor, "recover", {}))
 
     await parts.database.run(unit)
-    await _note(parts, name, actor, "recover", {})
     fresh = await _reloaded(parts, used)
     return {flow_id: await matching_report.make(parts, fresh, flow_id) for flow_id in fresh.flows}
 
@@ -109,28 +83,20 @@ async def forget(
                 ends.add((flow.accounts[side].id, flow.resource_name(side), binding.id_of(side.value)))
     now = parts.clock.now()
 
-    async def unit(connection: Any) -> tuple[int, int, int]:
-        attempts = waiting = keys = 0
-        for end in ends:
-            attempts += await _erase(connection, tables.attempt, end)
-            waiting += await _erase(connection, tables.waiting, end)
-            keys += await _erase(connection, tables.match_key, end)
-            await _erase(connection, tables.seen, end)
+    async def unit(connection: Any) -> dict[str, int]:
+        counts = await erasing.erase(connection, sorted(ends))
         for binding in pairs:
-            await connection.execute(
-                update(tables.binding)
-                .where(tables.binding.c.id == binding.id)
-                .values(state="forgotten", base={}, version=binding.version + 1, updated_at=now)
-            )
-        return attempts, waiting, keys
+            await erasing.forget_pair(connection, binding, now)
+        detail = {"account": account_id, "resource": resource}
+        await audit.add(connection, _line(parts, used.workspace.id, actor, "forget", detail))
+        return counts
 
-    attempts, waiting, keys = await parts.database.run(unit)
-    await _note(parts, used.workspace.id, actor, "forget", {"account": account_id, "resource": resource})
+    counts = await parts.database.run(unit)
     return Forgotten(
         bindings=len(pairs),
-        attempts=attempts,
-        waiting=waiting,
-        keys=keys,
+        attempts=counts["attempt"],
+        waiting=counts["waiting"],
+        keys=counts["match_key"],
         log_empty_by=now + timedelta(days=parts.settings.log_retention_days),
     )
 
@@ -143,18 +109,8 @@ async def _pair(parts: Parts, flow: FlowContext, account_id: str, record_id: str
     )
 
 
-async def _erase(connection: Any, table: Any, end: tuple[str, str, str]) -> int:
-    account_id, resource, record_id = end
-    erased = await connection.execute(
-        delete(table).where(
-            table.c.account_id == account_id, table.c.resource == resource, table.c.record_id == record_id
-        )
-    )
-    return int(erased.rowcount)
-
-
-async def _note(parts: Parts, workspace_id: str, actor: str, action: str, detail: dict[str, Any]) -> None:
-    line = audit.Line(
+def _line(parts: Parts, workspace_id: str, actor: str, action: str, detail: dict[str, Any]) -> audit.Line:
+    return audit.Line(
         id=parts.new_id(),
         workspace_id=workspace_id,
         at=parts.clock.now(),
@@ -162,49 +118,18 @@ async def _note(parts: Parts, workspace_id: str, actor: str, action: str, detail
         action=action,
         detail=detail,
     )
-    await parts.database.run(lambda connection: audit.add(connection, line))
 
 
-async def move_store(source: Database, target_url: str) -> dict[str, int]:
-    """Copy a whole store into an empty one, table by table; returns the rows copied of each.
+async def move(parts: Parts, log: EventLog, target_url: str) -> dict[str, int]:
+    """Copy this installation's store into an empty one; returns the rows copied of each table.
 
-    The source must be at rest: the door stopped and the log drained. Raises Misconfigured for a target that holds
-    anything already. The keys must move too: what was wrapped stays wrapped.
+    The door must be stopped and the log drained, since the log's history is not moved. Raises Misconfigured while
+    changes are not looked at yet, and for a target that is in use.
     """
-    target = Database(target_url)
-    try:
-        await schema.migrate(target)
-        await _must_be_empty(target)
-        return {table.name: await _copy(source, target, table) for table in tables.metadata.sorted_tables}
-    finally:
-        await target.close()
-
-
-async def _must_be_empty(target: Database) -> None:
-    async def unit(connection: Any) -> int:
-        return int((await connection.execute(select(func.count()).select_from(tables.workspace))).scalar_one())
-
-    if await target.read(unit):
+    lag = await log.lag(group=GROUP)
+    if lag.total:
         raise errors.Misconfigured(
-            "The target store holds workspaces already.",
-            setting="PUENTE_STORE_URL",
-            way_out="Name an empty database; nothing was copied.",
+            f"{lag.total} changes of the log were not looked at yet; the log is not moved.",
+            way_out="Stop the door, let sync drain (`puente lag` shows 0), stop sync, then move.",
         )
-
-
-async def _copy(source: Database, target: Database, table: Any) -> int:
-    keys = list(table.primary_key.columns)
-    copied = 0
-    while True:
-        offset = copied
-
-        async def page(connection: Any, offset: int = offset) -> Sequence[dict[str, Any]]:
-            rows = await connection.execute(select(table).order_by(*keys).limit(_COPIED_AT_ONCE).offset(offset))
-            return [dict(row._mapping) for row in rows]  # noqa: SLF001 - SQLAlchemy's documented row mapping
-
-        rows = await source.read(page)
-        if rows:
-            await target.run(lambda connection, rows=rows: connection.execute(insert(table), list(rows)))  # type: ignore[misc]
-        copied += len(rows)
-        if len(rows) < _COPIED_AT_ONCE:
-            return copied
+    return await copying.copy(parts.database, target_url)

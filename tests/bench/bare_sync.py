@@ -61,7 +61,7 @@ async def run(bootstrap: str, topic: str, vendor: str, database: str, count: int
         try:
             done = 0
             while done < count:
-                batches = await consumer.getmany(timeout_ms=250, max_records=500)
+                batches = await consumer.getmany(timeout_ms=250, max_records=2000)
                 async with asyncio.TaskGroup() as group:
                     for records in batches.values():
                         for record in records:

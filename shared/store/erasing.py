@@ -1,0 +1,72 @@
+"""Erasing and starting over: what `forget` and `recover` do to the store."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Table, delete, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from shared.store import tables
+from shared.store.rows import Binding
+
+End = tuple[str, str, str]
+"""A record: (account id, resource, record id)."""
+
+
+async def erase(connection: AsyncConnection, ends: Sequence[End]) -> dict[str, int]:
+    """Delete every row about these records; returns how many of each table: attempt, waiting, match_key, seen."""
+    counts = {"attempt": 0, "waiting": 0, "match_key": 0, "seen": 0}
+    for table in (tables.attempt, tables.waiting, tables.match_key, tables.seen):
+        for end in ends:
+            counts[table.name] += await _delete(connection, table, end)
+    return counts
+
+
+async def _delete(connection: AsyncConnection, table: Table, end: End) -> int:
+    account_id, resource, record_id = end
+    gone: Any = await connection.execute(
+        delete(table).where(
+            table.c.account_id == account_id, table.c.resource == resource, table.c.record_id == record_id
+        )
+    )
+    return int(gone.rowcount)
+
+
+async def forget_pair(connection: AsyncConnection, binding: Binding, now: datetime) -> None:
+    """Keep that there was a pair, so that it is never made again, and nothing of what it showed."""
+    await connection.execute(
+        update(tables.binding)
+        .where(tables.binding.c.id == binding.id)
+        .values(state="forgotten", base={}, version=binding.version + 1, updated_at=now)
+    )
+
+
+async def start_over(
+    connection: AsyncConnection, workspace_id: str, accounts: Sequence[str], now: datetime
+) -> None:
+    """After a restored backup: loads end, every index counts as unknown, and both sides are to be listed whole."""
+    await connection.execute(
+        update(tables.load)
+        .where(tables.load.c.workspace_id == workspace_id, tables.load.c.state == "running")
+        .values(state="cancelled", problem="A backup was restored.", version=tables.load.c.version + 1)
+    )
+    await connection.execute(
+        update(tables.sweep)
+        .where(tables.sweep.c.workspace_id == workspace_id)
+        .values(
+            complete_at=None,
+            seen_until=None,
+            cursor=None,
+            listing=None,
+            started_at=None,
+            full=True,
+            full_at=now,
+            next_at=now,
+            version=tables.sweep.c.version + 1,
+        )
+    )
+    for table in (tables.seen, tables.match_key):
+        await connection.execute(delete(table).where(table.c.account_id.in_(list(accounts))))
