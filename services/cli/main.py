@@ -16,6 +16,7 @@ import typer
 from services.cli import given
 from services.cli.commands import accounts, bridges, changes, keeping, matching, running, seeing, setup
 from services.cli.console import DONE, INTERRUPTED, USAGE, Cli, chosen_language, exit_code
+from services.cli.demo import command as demo
 from shared import errors
 from shared.runtime.logging import redacted
 
@@ -29,7 +30,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for module in (setup, accounts, bridges, matching, seeing, changes, keeping, running):
+for module in (setup, accounts, bridges, matching, seeing, changes, keeping, running, demo):
     module.register(app)
 
 

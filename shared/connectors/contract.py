@@ -115,13 +115,15 @@ class Unreadable:
 class Page:
     """One page of a list. `next` is None after the last one, else an opaque cursor for the next call.
 
-    `total` is the number of records in the whole list where the vendor tells it.
+    `total` is the number of records in the whole list where the vendor tells it. `cut` means that the list has, or
+    may have, more records than can be read: the vendor ignores which page is asked for.
     """
 
     rows: Sequence[Row]
     unreadable: Sequence[Unreadable] = ()
     next: str | None = None
     total: int | None = None
+    cut: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,9 +9,11 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import timedelta
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from ipaddress import ip_address
 from pathlib import Path
@@ -86,6 +88,19 @@ class _NotAllowedError(OSError):
 
 class _DroppedError(aiohttp.ClientError):
     """A connection that ended during a call. Not one of the errors after which aiohttp sends again by itself."""
+
+
+_send_by: ContextVar[datetime | None] = ContextVar("send_by", default=None)
+
+
+@contextmanager
+def sending_by(moment: datetime) -> Iterator[None]:
+    """Writes made inside, by this task, are not sent after this moment, nor is their answer awaited any longer."""
+    token = _send_by.set(moment)
+    try:
+        yield
+    finally:
+        _send_by.reset(token)
 
 
 @dataclass(slots=True)
@@ -189,6 +204,8 @@ class HttpWire:
         await self._budget.take(access, limits, bulk=request.bulk)
         key = budget_key(access, limits)
         async with self._slots.setdefault(key, asyncio.Semaphore(limits.concurrent)):
+            # Asked as late as can be: waiting for the budget and for a slot takes its time.
+            limits = self._within(limits, request)
             outcome = await self._call(url, limits, request)
             if isinstance(outcome, _Failure) and outcome.kind == "dropped" and not request.writes:
                 # Most likely a kept connection that the server was closing: a read may be asked again at once.
@@ -196,6 +213,16 @@ class HttpWire:
         if isinstance(outcome, _Failure):
             raise _error_of(outcome, access, limits, request)
         return await self._judged(access, limits, request, outcome)
+
+    def _within(self, limits: Limits, request: Request) -> Limits:
+        """The limits of a call that must be over by a moment. Raises NotSent when that has passed."""
+        moment = _send_by.get() if request.writes else None
+        if moment is None:
+            return limits
+        left = moment - self._clock.now()
+        if left <= timedelta(0):
+            raise NotSent("The time for this write was over before it was sent.", reason="timeout")
+        return replace(limits, timeout=min(limits.timeout, left))
 
     def _address(self, access: Access, request: Request) -> URL:
         base = self._rules.checked_base(access.base_url)

@@ -147,7 +147,7 @@ class RestSession:
         listed = await self._listed(rest.path, query, at.page, bulk=bulk)
         fresh, following = at.after(listed, self._rest.full_page)
         if not fresh:
-            return Page(rows=())
+            return Page(rows=(), cut=at.page == 2 and bool(listed))
         rows, unreadable = await self._rows(rest, listed)
         return Page(rows=rows, unreadable=unreadable, next=str(following) if following else None)
 

@@ -59,6 +59,11 @@ class FlowContext:
         return self.row.state in {"loading", "live"}
 
     @property
+    def follows(self) -> bool:
+        """Whether changes count for this flow now: it writes, or it is paused and will write again."""
+        return self.writes or (self.row.state == "paused" and self.row.state_before_pause in {"loading", "live"})
+
+    @property
     def map_version(self) -> int:
         return self.spec.map_version
 
@@ -118,7 +123,10 @@ class FlowContext:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
-    """One reason to look at one record in one flow. `listed_at` is when the row in hand was asked for."""
+    """One reason to look at one record in one flow.
+
+    `listed_at` is when the row in hand was asked for, `told_at` when the latest change of it came in.
+    """
 
     side: Side
     record_id: str
@@ -128,6 +136,7 @@ class Look:
     repair: bool = False
     waiting: Waiting | None = None
     listed_at: datetime | None = None
+    told_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,7 @@ from shared.connectors.contract import Row
 from shared.flows.context import EngineSettings, FlowContext, Kind, Look, Outcome
 from shared.flows.spec import Side
 from shared.model.normal import NORMALISER
-from shared.store import bindings, intents
+from shared.store import bindings, intents, waiting
 from shared.store.database import Database
 from shared.store.rows import Attempt, Binding, Intent, PairBase, Reason, Seen, Waiting
 from shared.store.settlement import BaseChange, Settlement
@@ -24,13 +24,18 @@ from shared.store.settlement import BaseChange, Settlement
 
 @dataclass(frozen=True, slots=True)
 class Waits(Exception):
-    """Raised inside the engine to put a change aside; becomes a waiting row in `Desk.wait`."""
+    """Raised inside the engine to put a change aside; becomes a waiting row in `Desk.wait`.
+
+    `blocked_on` names the record (flow, side, id) whose binding makes the row due before `until`. With `in_front`
+    that record is looked at first: perhaps nothing told of it, or it was there before.
+    """
 
     reason: Reason
     says: str
     until: datetime | None = None
     blocked_on: tuple[FlowContext, Side, str] | None = None
     candidates: Sequence[str] = ()
+    in_front: bool = False
 
 
 class Desk:
@@ -109,8 +114,9 @@ class Desk:
     ) -> Outcome:
         """Save what follows from this look, with its attempt, in one transaction."""
         settlement = save or Settlement(now=self.now)
-        if self.look.waiting is not None and self.look.waiting.reason == "wanted":
-            # Whoever asked for this look may have missed the moment in which the record was bound.
+        if other_id and self.look.waiting is not None and self.look.waiting.reason == "wanted":
+            # Whoever asked for this look may have missed the moment in which the record was bound. One that is not
+            # bound wakes nobody: they would ask for it again at once, and so on.
             own_key = self.flow.key(self.look.side, self.look.record_id)
             settlement = replace(settlement, wake=[*settlement.wake, own_key])
         settlement = replace(
@@ -134,7 +140,7 @@ class Desk:
         settlement = Settlement(
             now=self.now,
             wait=row,
-            in_front=None if first is None else self._in_front(*first),
+            in_front=self._in_front(*first) if first is not None and waits.in_front else None,
             attempt=self._attempt(kind, waits.says, other_id, ()),
         )
         await self._database.run(settlement)
@@ -158,6 +164,11 @@ class Desk:
             change_ids=tuple(self.look.change_ids),
             says=f"{self.flow.resource_name(self.look.side)} {self.look.record_id} needs it.",
         )
+
+    def next_try(self) -> datetime:
+        """When to look again at a change that waits for something which may also wake it."""
+        tries = self.look.waiting.tries if self.look.waiting is not None else 0
+        return waiting.next_try(tries, self.now, jitter=jitter())
 
     def waiting_row(
         self, reason: Reason, says: str, *, until: datetime | None = None, blocked_on: str | None = None
@@ -229,9 +240,12 @@ class Desk:
         if intent is not None and self.settings.guards.intent:
             await self._database.run(lambda connection: intents.close(connection, intent))
 
+    def send_by(self, intent: Intent) -> datetime:
+        """Until when this write may be sent and answered: then somebody else may take it over at any moment."""
+        return intent.deadline - timedelta(seconds=1)
+
     def deadline_passed(self, intent: Intent) -> bool:
-        """Whether it is too late to send this write: somebody else may take it over at any moment."""
-        return self.now >= intent.deadline - timedelta(seconds=1)
+        return self.now >= self.send_by(intent)
 
     def change_base(self, binding: Binding, base: PairBase, **more: Any) -> BaseChange:
         expected = binding.version

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date
 
 from shared.connectors.contract import Row
 from shared.flows import pairs
@@ -16,8 +16,6 @@ from shared.model.record import Value
 from shared.store import bindings
 from shared.store.rows import Binding
 from shared.store.settlement import Settlement
-
-_BLOCKED_AT_MOST = timedelta(minutes=10)
 
 
 def unwanted(flow: FlowContext, row: Row) -> str:
@@ -66,11 +64,16 @@ async def _linked(desk: Desk, entity: str, left_id: Value) -> str | None:
         )
     )
     if binding is None:
+        if desk.look.waiting is not None and desk.look.waiting.reason == "blocked":
+            linked = await sibling.session(Side.LEFT).read(sibling.resource_name(Side.LEFT), left_id)
+            if linked is None:
+                return None  # it was deleted before it was ever carried: the document stands without it
         raise Waits(
             "blocked",
             f"Its {entity} {left_id} has no counterpart yet.",
-            until=desk.now + _BLOCKED_AT_MOST,
+            until=desk.next_try(),
             blocked_on=(sibling, Side.LEFT, left_id),
+            in_front=True,
         )
     if binding.state != "active":
         return None  # the counterpart was deleted or unlinked: the document stands without it
@@ -113,6 +116,7 @@ async def follow(desk: Desk, binding: Binding, row: Row) -> Outcome:
     plan = Plan(decisions=tuple(decisions), agreed_left=agreed, agreed_right=theirs, stale=frozenset())
     rows = {Side.LEFT: row} | ({Side.RIGHT: target} if target is not None else {})
     if not agreed and held.intent is None:
+        pairs.doubt_unchanged(desk, binding)
         save = Settlement(now=desk.now, seen=[desk.seen(Side.LEFT, row)])
         says = "Nothing that this flow carries has changed."
         return await desk.settle("nothing", says, other_id=binding.right_id, save=save)

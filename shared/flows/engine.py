@@ -184,6 +184,6 @@ def _believable(row: Row | None, binding: Binding | None, look: Look) -> Row | N
     """The row in hand, unless its pair was settled after (or just before) the list was asked for."""
     if row is None or row.gone or look.listed_at is None:
         return None
-    if binding is not None and binding.updated_at + _LISTING_MARGIN >= look.listed_at and binding.base.writes:
+    if binding is not None and binding.updated_at + _LISTING_MARGIN >= look.listed_at:
         return None
     return row

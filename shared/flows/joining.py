@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import timedelta
-from typing import Any, Literal
+from datetime import datetime, timedelta
+from typing import Any
 
 from shared import errors, failpoints
 from shared.connectors.contract import LookUp, Row
+from shared.connectors.http import sending_by
 from shared.flows import documents, matching, pairs
 from shared.flows.context import FlowContext, Outcome, is_ours
 from shared.flows.desk import Desk, Waits, in_doubt_error
@@ -25,8 +26,6 @@ from shared.store import bindings, index, intents, matches, sweeps
 from shared.store.rows import Binding, Intent, PairBase, Seen, SideBase
 from shared.store.settlement import Settlement
 
-_MEETING = timedelta(seconds=2)
-
 
 async def join(desk: Desk, row: Row) -> Outcome:
     """Bring an unbound record of a live flow to its counterpart: found, made, or put before a person."""
@@ -37,8 +36,12 @@ async def join(desk: Desk, row: Row) -> Outcome:
     subject = intents.create_subject(flow.bridge.id, desk.entity, spec.role, look.side.value, look.record_id)
     pending: Intent | None = await desk.read(lambda connection: intents.by_subject(connection, subject))
     if pending is not None and desk.now < _looked_for_at(flow, look.side.other, pending):
-        until = _looked_for_at(flow, look.side.other, pending)
-        raise Waits("intent", "The counterpart is being made by another attempt.", until=until)
+        raise Waits(
+            "intent",
+            "The counterpart is being made by another attempt.",
+            until=_looked_for_at(flow, look.side.other, pending),
+            blocked_on=(flow, look.side, look.record_id),
+        )
     if pending is None:
         unwanted = _unwanted(flow, look.side, row)
         if unwanted:
@@ -82,7 +85,7 @@ async def wanted_fields(desk: Desk, row: Row) -> dict[str, Any]:
     }
 
 
-def _looked_for_at(flow: FlowContext, target: Side, intent: Intent) -> Any:
+def _looked_for_at(flow: FlowContext, target: Side, intent: Intent) -> datetime:
     """From when an unanswered create may be looked for: looking earlier would find nothing and double it."""
     return intent.deadline + flow.resource(target).visible_after
 
@@ -92,16 +95,21 @@ async def _wait_for_maker(desk: Desk, row: Row, own: Seen) -> None:
     flow = desk.flow
     if is_ours(row.reference):
         maker = await desk.read(lambda connection: intents.by_reference(connection, row.reference))
-        if maker is not None:
-            raise Waits(
-                "intent", "This record is being bound by the attempt that made it.", until=desk.now + _MEETING
-            )
+        if maker is not None and maker.kind == "create":
+            raise _meeting(desk, maker, "This record is being bound by the attempt that made it.")
     if not desk.settings.guards.match_keys:
         return
     keys = strong_keys(flow, desk.look.side, own)
     holder = await desk.read(lambda connection: intents.holder_of_keys(connection, _scope(desk), keys))
     if holder is not None:
-        raise Waits("intent", "The same record is being carried from the other side.", until=desk.now + _MEETING)
+        raise _meeting(desk, holder, "The same record is being carried from the other side.")
+
+
+def _meeting(desk: Desk, open_create: Intent, says: str) -> Waits:
+    """Wait for an open create: until its pair is bound, or at the latest until it may be taken over."""
+    source = Side(open_create.side)
+    until = min(desk.next_try(), _looked_for_at(desk.flow, source.other, open_create))
+    return Waits("intent", says, until=until, blocked_on=(desk.flow, source, open_create.source_id))
 
 
 def strong_keys(flow: FlowContext, side: Side, own: Seen) -> dict[str, str]:
@@ -207,7 +215,7 @@ async def _create(desk: Desk, row: Row, own: Seen, fields: Mapping[str, Any], su
         source_id=look.record_id,
         target_id=None,
         reference=flow.reference(look.side, look.record_id),
-        sent={},
+        sent=await _sent(desk, row, fields),
         owner=desk.owner,
         version=1,
         opened_at=now,
@@ -217,6 +225,10 @@ async def _create(desk: Desk, row: Row, own: Seen, fields: Mapping[str, Any], su
     if desk.settings.guards.intent:
         await desk.run(lambda connection: intents.open_intent(connection, intent, scope=_scope(desk), keys=keys))
         failpoints.reach("intent saved")
+    if await desk.binding() is not None:
+        # Bound by another attempt after this one had looked; before its intent was closed, ours could not open.
+        await desk.close_intent(intent)
+        raise errors.Lost("The record was bound meanwhile.")
     if desk.settings.guards.match_keys:
         try:
             found = await matching.find(desk, row, own, fields, ask_vendor=False)
@@ -252,30 +264,24 @@ async def _send_create(desk: Desk, row: Row, own: Seen, fields: Mapping[str, Any
         raise errors.InDoubt("The time for this write was over before it was sent.")
     desk.note("wrote", target, fields)
     try:
-        answer = await session.create(resource, fields, reference=intent.reference)
+        with sending_by(desk.send_by(intent)):
+            answer = await session.create(resource, fields, reference=intent.reference)
     except errors.InDoubt as problem:
         raise in_doubt_error(problem, intent, desk.now) from problem
     except (errors.Retryable, errors.Rejected, errors.NeedsOperator):
         await desk.close_intent(intent)
         raise
     failpoints.reach("write answered")
-    return await _made(desk, row, own, fields, answer, intent, "created", "The counterpart was made.")
+    base = await made_base(desk, row, answer)
+    binding = replace(new_binding(desk, answer.record_id), base=base)
+    return await _made(desk, own, fields, answer, intent, binding, "The counterpart was made.")
 
 
 async def _made(
-    desk: Desk,
-    row: Row,
-    own: Seen,
-    fields: Mapping[str, Any],
-    answer: Row,
-    intent: Intent,
-    kind: Literal["created", "bound"],
-    says: str,
+    desk: Desk, own: Seen, fields: Mapping[str, Any], answer: Row, intent: Intent, binding: Binding, says: str
 ) -> Outcome:
-    """Save the binding of a record that we made, with what it showed in the answer as its base."""
+    """Save the binding of a record that we made, and with it the end of its intent."""
     flow, look = desk.flow, desk.look
-    base = await made_base(desk, row, fields, answer)
-    binding = replace(new_binding(desk, answer.record_id), base=base)
     save = Settlement(
         now=desk.now,
         new_binding=binding,
@@ -283,17 +289,33 @@ async def _made(
         seen=[own, flow.seen(look.side.other, answer, desk.now)],
         wake=_both_keys(desk, answer.record_id),
     )
-    return await desk.settle(kind, says, other_id=answer.record_id, fields=sorted(fields), save=save)
+    return await desk.settle("created", says, other_id=answer.record_id, fields=sorted(fields), save=save)
 
 
-async def made_base(desk: Desk, row: Row, fields: Mapping[str, Any], answer: Row) -> Any:
+async def _sent(desk: Desk, row: Row, fields: Mapping[str, Any]) -> dict[str, str]:
+    """What the source showed and what is sent of it, as hashes: whoever finds the record again needs both."""
+    flow, side = desk.flow, desk.look.side
+    source, mine = await _source(desk, row)
+    theirs = flow.digester(flow.resource(side.other).entity)
+    sent = {f"{side.other.value}.{name}": theirs(name, value) for name, value in fields.items()}
+    return sent | {f"{side.value}.{name}": mine(name, source[name]) for name in fields}
+
+
+async def _source(desk: Desk, row: Row) -> tuple[Fields, Digest]:
+    """The source as it is compared, and how: a document as what it becomes, anything else as it stands."""
+    flow, spec = desk.flow, desk.flow.spec
+    if isinstance(spec, Document):
+        return await documents.made(desk, row), flow.digester(spec.entity)
+    return row.fields, flow.digester(spec.entity)
+
+
+async def made_base(desk: Desk, row: Row, answer: Row) -> PairBase:
     """What both sides showed when the counterpart was made; a field that the answer did not show has no base."""
     flow, side = desk.flow, desk.look.side
     spec = flow.spec
     resource = flow.resource(side.other)
     theirs_digest = flow.digester(resource.entity)
-    source: Fields = await documents.made(desk, row) if isinstance(spec, Document) else row.fields
-    mine_digest = theirs_digest if isinstance(spec, Document) else flow.digester(spec.entity)
+    source, mine_digest = await _source(desk, row)
     mine: dict[str, str] = {}
     theirs: dict[str, str] = {}
     for name in spec.shared_fields():
@@ -339,13 +361,48 @@ async def _resume(desk: Desk, row: Row, own: Seen, fields: Mapping[str, Any], pe
             candidates=[hit.record_id for hit in hits],
         )
     if hits:
-        says = "The counterpart had been made before a crash or a lost answer; it was found again."
-        return await _made(desk, row, own, fields, hits[0], intent, "created", says)
+        return await _found_again(desk, row, own, fields, hits[0], intent)
     found = await matching.find(desk, row, own, fields)
     if found is not None:
         await desk.close_intent(intent)
         return await _bind(desk, row, own, found)
     return await _send_create(desk, row, own, fields, intent)
+
+
+async def _found_again(
+    desk: Desk, row: Row, own: Seen, fields: Mapping[str, Any], hit: Row, intent: Intent
+) -> Outcome:
+    """Bind what an unanswered create had made, then bring in what either side changed since it was sent."""
+    binding = replace(new_binding(desk, hit.record_id), base=resumed_base(desk, intent, hit))
+    says = "The counterpart had been made before a crash or a lost answer; it was found again."
+    outcome = await _made(desk, own, fields, hit, intent, binding, says)
+    since = (
+        await documents.follow(desk, binding, row)
+        if isinstance(desk.flow.spec, Document)
+        else await pairs.agree(desk, binding, row)
+    )
+    return outcome if since.kind in {"nothing", "echo"} else since
+
+
+def resumed_base(desk: Desk, intent: Intent, hit: Row) -> PairBase:
+    """The base of a pair whose create was not answered: a field that shows what was sent has one, any other none.
+
+    What the source showed is told by the intent, since it may have been edited while nobody knew of the pair.
+    """
+    flow, side = desk.flow, desk.look.side
+    digest = flow.digester(flow.resource(side.other).entity)
+    mine, theirs = pairs.sent_of(intent.sent, side), pairs.sent_of(intent.sent, side.other)
+    shown = {
+        name: value
+        for name, value in theirs.items()
+        if name in hit.fields and digest(name, hit.fields[name]) == value
+    }
+    unshown = {name for name in theirs if not flow.resource(side.other).columns[name].shown}
+    sides = {
+        side: SideBase(shown={name: value for name, value in mine.items() if name in shown or name in unshown}),
+        side.other: SideBase(shown=shown, written_at=desk.now),
+    }
+    return replace(desk.empty_base(), left=sides[Side.LEFT], right=sides[Side.RIGHT])
 
 
 async def _is_free(desk: Desk, record_id: str) -> bool:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from shared import errors
 from shared.connectors.contract import Row
 from shared.flows.context import is_ours
 from shared.flows.desk import Desk, Waits
@@ -195,6 +196,8 @@ async def _with_bound(desk: Desk, found: list[Candidate]) -> list[Candidate]:
             connection, flow.bridge.id, desk.entity, flow.spec.role, look.side.other.value, ids
         )
     )
+    if any(each.id_of(look.side.value) == look.record_id for each in taken.values()):
+        raise errors.Lost("The record was bound meanwhile.")
     return [
         Candidate(
             record_id=each.record_id,

@@ -184,16 +184,16 @@ def _decide(
     if equal(flow, name, values, hashes, digest):
         draft.settle(name, hashes[Side.LEFT], hashes[Side.RIGHT])
         return
-    changed = {side: name in edited[side] for side in Side}
+    has_base = name in base.left and name in base.right
+    changed = {side: name in edited[side] or not has_base for side in Side}
     if repair_from is not None:
         changed[repair_from] = True
         if changed[repair_from.other]:
             return  # somebody edited the target since: a repair leaves it alone
     if not any(changed.values()):
         return  # they agreed to differ (cut to length, kept when emptied); nothing new was said
-    has_base = name in base.left and name in base.right
     if all(changed.values()):
-        source = _stronger(flow, options, name, values)
+        source = _stronger(flow, options, name, values, has_base=has_base)
         why = Why.BOTH if has_base else Why.WINNER
         if is_empty(values[source.other]):
             why = Why.FILLS
@@ -201,7 +201,7 @@ def _decide(
         source = Side.LEFT if changed[Side.LEFT] else Side.RIGHT
         why = Why.EDITED
     target = source.other
-    if is_empty(values[source]) and not is_empty(values[target]) and name not in flow.may_clear:
+    if is_empty(values[source]) and not is_empty(values[target]) and not (has_base and name in flow.may_clear):
         draft.settle(name, hashes[Side.LEFT], hashes[Side.RIGHT])
         draft.decisions.append(Decision(name=name, why=Why.KEPT, to=None))
         return
@@ -214,10 +214,14 @@ def _decide(
     draft.decisions.append(Decision(name=name, why=why, to=target, value=fitted, loser=loser))
 
 
-def _stronger(flow: TwoWay, options: Options, name: str, values: Mapping[Side, Value]) -> Side:
-    """The side whose value stands when both sides say something new: a filled one before an empty one."""
+def _stronger(flow: TwoWay, options: Options, name: str, values: Mapping[Side, Value], *, has_base: bool) -> Side:
+    """The side whose value stands when both sides say something new: a filled one before an empty one.
+
+    Only where a base tells that the winner was emptied since, and not empty all along, may its emptiness stand.
+    """
     winner = flow.winner_of(name, options)
-    if is_empty(values[winner]) and not is_empty(values[winner.other]) and name not in flow.may_clear:
+    emptied = has_base and name in flow.may_clear
+    if is_empty(values[winner]) and not is_empty(values[winner.other]) and not emptied:
         return winner.other
     return winner
 

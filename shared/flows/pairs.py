@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from shared import errors, failpoints
 from shared.connectors.contract import Row
+from shared.connectors.http import sending_by
 from shared.flows.context import Outcome, gone_state, returned_state
 from shared.flows.desk import Desk, Waits, in_doubt_error, stale_until
 from shared.flows.merge import Base, Digest, Plan, Why, changed_fields, merge, plan_owned
@@ -161,25 +162,39 @@ def _wait_for_fresh(desk: Desk, binding: Binding, side: Side) -> None:
 
 async def _unchanged(desk: Desk, binding: Binding, row: Row, base: Base, digest: Digest, held: Held) -> Outcome:
     """The source shows nothing new: our own write came back, or nothing that this flow carries has changed."""
-    look, now = desk.look, desk.now
+    look = desk.look
     other_id = binding.id_of(look.side.other.value)
-    written_at = binding.base.of(look.side.value).written_at
-    ours = written_at is not None and now - written_at < desk.settings.recent_write
-    fresh = now - max(binding.updated_at, binding.created_at) < desk.settings.recent_write
-    if not ours and not fresh and look.origin == "change" and not look.deletion:
-        pause = desk.flow.resource(look.side).visible_after
-        if pause > timedelta(0):
-            says = "A change was told and none is shown: looked at once more."
-            raise Waits("recheck", says, until=now + pause)
-    save = Settlement(now=now, seen=[desk.seen(look.side, row)])
+    doubt_unchanged(desk, binding)
+    save = Settlement(now=desk.now, seen=[desk.seen(look.side, row)])
     if held.intent is not None:
         # The write of a stopped process: what it sent, or nothing, is what stands there now.
         save = replace(save, close=[held.intent])
-    if ours:
+    if _is_ours(desk, binding):
         return await desk.settle("echo", "Our own write came back.", other_id=other_id, save=save)
     return await desk.settle(
         "nothing", "Nothing that this flow carries has changed.", other_id=other_id, save=save
     )
+
+
+def _is_ours(desk: Desk, binding: Binding) -> bool:
+    """Whether we wrote the record of this look moments ago, so that a change told of it is most likely our own."""
+    written_at = binding.base.of(desk.look.side.value).written_at
+    return written_at is not None and desk.now - written_at < desk.settings.recent_write
+
+
+def doubt_unchanged(desk: Desk, binding: Binding) -> None:
+    """A change came in after the pair was last settled, and the record shows none: it may be a read from before.
+
+    Raises Waits, once, to look again when the change must be visible. A deletion is doubted always.
+    """
+    look = desk.look
+    told_later = look.told_at is not None and look.told_at > max(binding.updated_at, binding.created_at)
+    pause = desk.flow.resource(look.side).visible_after
+    if look.origin != "change" or not pause:
+        return
+    if look.deletion or (told_later and not _is_ours(desk, binding)):
+        says = "A change was told and none is shown: looked at once more."
+        raise Waits("recheck", says, until=desk.now + pause)
 
 
 async def carry_out(desk: Desk, binding: Binding, plan: Plan, rows: Mapping[Side, Row], held: Held) -> Outcome:
@@ -195,9 +210,8 @@ async def carry_out(desk: Desk, binding: Binding, plan: Plan, rows: Mapping[Side
     look = desk.look
     other_id = binding.id_of(look.side.other.value)
     if held.foreign is not None:
-        if writes:
-            raise Waits("intent", "Another write of this pair is on its way.", until=held.foreign.deadline)
-        return await desk.settle("echo", "A write of this pair is on its way.", other_id=other_id)
+        # Its process may have stopped: whoever looks after the deadline saves what came of it and closes it.
+        raise Waits("intent", "Another write of this pair is on its way.", until=held.foreign.deadline)
     if not writes:
         base = next_base(binding.base, plan, {}, {}, desk)
         save = Settlement(
@@ -277,7 +291,8 @@ async def _send(
     if desk.deadline_passed(intent):
         raise errors.InDoubt("The time for this write was over before it was sent.")
     try:
-        return await session.update(resource, record_id, fields, whole=whole)
+        with sending_by(desk.send_by(intent)):
+            return await session.update(resource, record_id, fields, whole=whole)
     except errors.InDoubt as problem:
         raise in_doubt_error(problem, intent, desk.now) from problem
     except (errors.Retryable, errors.Rejected, errors.NeedsOperator):

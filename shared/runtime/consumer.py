@@ -345,4 +345,5 @@ def job_of(change: Change) -> Job:
         change_ids=[change.id],
         deletion=change.deletion,
         repair=change.mode == "repair",
+        told_at=change.seen_at,
     )

@@ -18,8 +18,9 @@ from shared.connectors.contract import Page
 from shared.flows import documents
 from shared.flows.context import FlowContext
 from shared.flows.spec import Document, Side
-from shared.runtime.runner import Job, worst
+from shared.runtime.runner import Job, Runner, TooManyBugs, worst
 from shared.runtime.scheduler import Scheduler
+from shared.runtime.sweeper import refuse_cut, unreadable_jobs
 from shared.runtime.workspaces import Workspaces
 from shared.store import directory, index, loads, sweeps
 from shared.store.database import Database
@@ -42,12 +43,14 @@ class Loader:
         database: Database,
         workspaces: Workspaces,
         scheduler: Scheduler,
+        runner: Runner,
         clock: Clock,
         index_max_age: timedelta,
     ) -> None:
         self._database = database
         self._workspaces = workspaces
         self._scheduler = scheduler
+        self._runner = runner
         self._clock = clock
         self._index_max_age = index_max_age
         self._running: set[str] = set()
@@ -70,7 +73,9 @@ class Loader:
 
     async def _run(self, row: Load) -> None:
         try:
-            await self.load(row)
+            await self._runner.contain(row.workspace_id, "load", self.load(row))
+        except TooManyBugs:
+            raise
         except errors.Lost:
             _log.info("load.taken_over", load=row.id)
         except errors.PuenteError as problem:
@@ -97,8 +102,9 @@ class Loader:
 
     async def load(self, row: Load) -> None:
         """List one side and apply each row; then the other side, if that was asked for; then the flow is live."""
-        while row.state == "running":
-            used = await self._workspaces.get(row.workspace_id)
+        while True:
+            # A moment ago the flow was in review, and rows handled by that would be passed over.
+            used = await self._workspaces.get(row.workspace_id, look_every=timedelta(0))
             flow = used.flows.get(row.flow_id) if used is not None else None
             if flow is None:
                 await self._save(row, state="cancelled", problem="The flow is not there any more.")
@@ -110,7 +116,9 @@ class Loader:
                 await self._save(row, next_at=self._clock.now() + _UNKNOWN)
                 return
             row = await self._load_page(flow, row)
-        await self._end(flow, row)
+            if row.state == "done":
+                await self._end(flow, row)
+                return
 
     async def _load_page(self, flow: FlowContext, row: Load) -> Load:
         """Apply one page and move the cursor behind it; behind the last one, to the other side or to the end."""
@@ -118,6 +126,7 @@ class Loader:
         row = await self._save(row, next_at=self._clock.now() + _LEASE)
         asked_at = self._clock.now()
         page = await flow.session(side).page(flow.resource_name(side), row.cursor, bulk=True)
+        refuse_cut(page)
         counts: Counter[str] = Counter(row.counts)
         await self._settle_page(flow, side, page, row, asked_at, counts)
         changes: dict[str, object] = {
@@ -158,7 +167,7 @@ class Loader:
         seen = [flow.seen(side, each, asked_at) for each in page.rows if not each.gone]
         await self._database.run(lambda connection: index.save(connection, seen))
         counts["unreadable"] += len(page.unreadable)
-        jobs = []
+        jobs = unreadable_jobs(flow, side, page, origin="load")
         for each in page.rows:
             if isinstance(flow.spec, Document) and documents.unwanted(flow, each):
                 counts["not wanted"] += 1

@@ -129,6 +129,7 @@ def sync_of(parts: Parts, log: EventLog, *, rhythm: Rhythm | None = None, also: 
         database=parts.database,
         workspaces=parts.workspaces,
         scheduler=scheduler,
+        runner=runner,
         clock=parts.clock,
         new_id=parts.new_id,
         settings=settings.sweeps(),
@@ -138,6 +139,7 @@ def sync_of(parts: Parts, log: EventLog, *, rhythm: Rhythm | None = None, also: 
         database=parts.database,
         workspaces=parts.workspaces,
         scheduler=scheduler,
+        runner=runner,
         clock=parts.clock,
         index_max_age=settings.engine().index_max_age,
     )

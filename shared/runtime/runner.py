@@ -6,11 +6,12 @@ paused. A bug buries its one change with the traceback; the process stops only w
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import random
 import traceback
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Literal
@@ -39,6 +40,9 @@ _REJECTED_LEAST = 20
 _BUGS_IN_A_ROW = 3
 _BUGGY_WORKSPACES = 5
 _BUG_WINDOW = timedelta(minutes=10)
+_BUG_PAUSE = timedelta(minutes=2)
+# How far a vendor's clock may be behind ours.
+_CLOCKS_DIFFER = timedelta(minutes=2)
 
 FateKind = Literal["settled", "waits", "needs a person", "paused", "unknown"]
 
@@ -63,6 +67,7 @@ class Job:
     waiting: Waiting | None = None
     row: Row | None = None
     listed_at: datetime | None = None
+    told_at: datetime | None = None
 
     @property
     def key(self) -> tuple[str, str, str, str]:
@@ -75,6 +80,7 @@ class Job:
         self.repair = self.repair or later.repair
         self.waiting = later.waiting or self.waiting
         self.row, self.listed_at = (later.row, later.listed_at) if later.row is not None else (None, None)
+        self.told_at = max(filter(None, (self.told_at, later.told_at)), default=None)
 
 
 class Runner:
@@ -118,6 +124,7 @@ class Runner:
             repair=job.repair,
             waiting=job.waiting,
             listed_at=job.listed_at,
+            told_at=job.told_at,
         )
         if look.waiting is None:
             row = await self._database.read(
@@ -126,7 +133,7 @@ class Runner:
                 )
             )
             if row is not None:
-                if await self._folds(row, flow, look):
+                if await self._folds(row, flow, look, job.row):
                     return Outcome(kind="waits", says=row.says, until=row.not_before)
                 look = replace(look, waiting=row)
         if flow.row.state == "paused":
@@ -146,14 +153,15 @@ class Runner:
         )
         return outcome
 
-    async def _folds(self, row: Waiting, flow: FlowContext, look: Look) -> bool:
+    async def _folds(self, row: Waiting, flow: FlowContext, look: Look, listed: Row | None) -> bool:
         """Join this look into a row that waits, unless the news may cure it or its time has come."""
         if look.origin in {"person", "replay"}:
             return False
+        is_news = look.origin == "change" or (listed is not None and _changed_since(listed, row))
+        if is_news and row.reason in _CURED_BY_NEWS:
+            return False
         if look.origin in {"sweep", "load"} and row.needs_person:
             return True
-        if look.origin == "change" and row.reason in _CURED_BY_NEWS:
-            return False
         if not row.needs_person and row.not_before <= self._clock.now() and flow.row.state != "paused":
             return False
         joined = replace(
@@ -163,9 +171,15 @@ class Runner:
 
     async def _look(self, used: Used, flow: FlowContext, look: Look, row: Row | None) -> Outcome:
         try:
-            outcome = await self._engine.handle(flow, look, row)
+            # A look that waits in the store holds nobody up: it may read a whole list to find what it had made.
+            limit = self._engine.settings.attempt_limit * (1 if look.origin == "change" else 10)
+            async with asyncio.timeout(limit.total_seconds()):
+                outcome = await self._engine.handle(flow, look, row)
         except StoreUnreachable:
             raise
+        except TimeoutError:
+            late = errors.Retryable("The attempt took longer than an attempt may take.")
+            return await self._wait(flow, look, "retry", late)
         except errors.Throttled as problem:
             return await self._wait(flow, look, "throttled", problem)
         except errors.Retryable as problem:
@@ -181,7 +195,9 @@ class Runner:
         except errors.Lost as problem:
             return await self._wait(flow, look, "retry", errors.Retryable(problem.message))
         except Exception as problem:  # noqa: BLE001 - the one place: a bug costs its one change, not the rest
-            return await self._bury(flow, look, problem)
+            outcome = await self._bury(flow, look, problem)
+            self._count_bug(flow.workspace.id)
+            return outcome
         self._bugs.pop(flow.row.id, None)
         if outcome.kind not in {"waits", "needs a person"}:
             await self._count(flow, rejected=False)
@@ -239,16 +255,31 @@ class Runner:
         )
         says = f"Our own error ({type(problem).__name__}); please report it."
         outcome = await self._put(flow, look, "bug", says, detail=sealed)
-        now = self._clock.now()
-        self._buggy = {name: at for name, at in self._buggy.items() if now - at < _BUG_WINDOW}
-        self._buggy[flow.workspace.id] = now
-        if len(self._buggy) >= _BUGGY_WORKSPACES:
-            raise TooManyBugs(f"Bugs in {len(self._buggy)} workspaces within {_BUG_WINDOW}.")
         self._bugs[flow.row.id] = self._bugs.get(flow.row.id, 0) + 1
         if self._bugs[flow.row.id] >= _BUGS_IN_A_ROW:
             self._bugs.pop(flow.row.id)
             await self._pause(flow, f"{_BUGS_IN_A_ROW} of our own errors in a row; look at `puente waiting list`.")
         return outcome
+
+    def _count_bug(self, workspace_id: str) -> None:
+        now = self._clock.now()
+        self._buggy = {name: at for name, at in self._buggy.items() if now - at < _BUG_WINDOW}
+        self._buggy[workspace_id] = now
+        if len(self._buggy) >= _BUGGY_WORKSPACES:
+            raise TooManyBugs(f"Bugs in {len(self._buggy)} workspaces within {_BUG_WINDOW}.")
+
+    async def contain(self, workspace_id: str, what: str, work: Awaitable[None]) -> None:
+        """Run a piece of work that is no job (a listing). A bug in it becomes Retryable: it costs its workspace a
+        delay and nobody else anything. Raises TooManyBugs as `run` does."""
+        try:
+            await work
+        except errors.PuenteError:
+            raise
+        except Exception as problem:
+            _log.error("sync.bug", workspace=workspace_id, what=what, exc_info=problem)
+            self._count_bug(workspace_id)
+            says = f"Our own error ({type(problem).__name__}) in a {what}; please report it."
+            raise errors.Retryable(says, retry_after=_BUG_PAUSE) from problem
 
     async def _count(self, flow: FlowContext, *, rejected: bool) -> None:
         """When most of the last changes were rejected, we are wrong and not the data: the flow pauses."""
@@ -263,6 +294,11 @@ class Runner:
         paused = await self._database.run(lambda connection: directory.pause_flow(connection, flow.row, reason))
         if paused:
             _log.warning("flow.paused", flow=flow.row.id, reason=reason)
+
+
+def _changed_since(listed: Row, row: Waiting) -> bool:
+    """Whether a listed record was changed after it was put aside, by the vendor's word."""
+    return listed.changed_at is not None and listed.changed_at > row.updated_at - _CLOCKS_DIFFER
 
 
 def _joined(says: str, way_out: str) -> str:

@@ -10,9 +10,9 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 import structlog
 
@@ -24,7 +24,7 @@ from shared.flows.context import FlowContext
 from shared.flows.merge import Base, changed_fields
 from shared.flows.pairs import usable_base
 from shared.flows.spec import Document, Side
-from shared.runtime.runner import Job, worst
+from shared.runtime.runner import Job, Runner, TooManyBugs, worst
 from shared.runtime.scheduler import Scheduler
 from shared.runtime.workspaces import Used, Workspaces
 from shared.store import bindings, directory, index, sweeps
@@ -33,9 +33,15 @@ from shared.store.rows import Binding, Sweep
 
 _log = structlog.get_logger("puente.sync")
 
-_LEASE = timedelta(minutes=10)
+# How long a listing that was cut off stays untouched. Its holder looks after it for as long as it runs, whatever
+# the lease says, and two holders cost each other only a page: the cursor moves by compare-and-set.
+_LEASE = timedelta(seconds=30)
 _MASS_GONE = 20
 _MASS_GONE_SHARE = 0.05
+# Looked at after one listing; the next one finds what is left.
+_MOST_GONE = 500
+_MISSED = "missed"
+_MISSED_BEFORE = "missed before"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +62,7 @@ class Sweeper:
         database: Database,
         workspaces: Workspaces,
         scheduler: Scheduler,
+        runner: Runner,
         clock: Clock,
         new_id: NewId,
         settings: SweepSettings,
@@ -63,6 +70,7 @@ class Sweeper:
         self._database = database
         self._workspaces = workspaces
         self._scheduler = scheduler
+        self._runner = runner
         self._clock = clock
         self._new_id = new_id
         self._settings = settings
@@ -88,7 +96,9 @@ class Sweeper:
     async def _run(self, row: Sweep) -> None:
         """One sweep to its end; a failure leaves its cursor and tries again later."""
         try:
-            await self.sweep(row)
+            await self._runner.contain(row.workspace_id, "sweep", self.sweep(row))
+        except TooManyBugs:
+            raise
         except errors.Lost:
             _log.info("sweep.taken_over", account=row.account_id, resource=row.resource)
         except errors.PuenteError as problem:
@@ -142,13 +152,14 @@ class Sweeper:
             asked_at = self._clock.now()
             page = await session.page(row.resource, row.cursor, newest_change_first=not row.full, bulk=True)
             await self._settle_page(used, row, page, asked_at, counts)
+            refuse_cut(page)
             if page.next is None or (not row.full and self._reached(page, row)):
                 break
             lease = self._clock.now() + _LEASE
             row = await self._save(row, cursor=page.next, counts=dict(counts), next_at=lease)
             failpoints.reach("page saved")
         if row.full:
-            counts["gone"] += await self._find_gone(ends, row)
+            counts["gone"] += await self._find_gone(ends, row, counts)
         await self._finish(row, counts)
 
     async def _begin(self, row: Sweep, resource: Resource) -> Sweep:
@@ -163,7 +174,7 @@ class Sweeper:
             listing=self._new_id(),
             full=full,
             cursor=None,
-            counts={},
+            counts={_MISSED_BEFORE: row.counts[_MISSED]} if _MISSED in row.counts else {},
             next_at=now + _LEASE,
         )
 
@@ -191,10 +202,18 @@ class Sweeper:
         jobs: list[Job] = []
         for flow, side in used.flows_of(sweep.account_id, sweep.resource):
             jobs += await self._jobs(flow, side, page.rows, sweep, asked_at)
+            if _takes(flow, side):
+                jobs += unreadable_jobs(flow, side, page, origin="sweep")
         seen_flow, seen_side = used.flows_of(sweep.account_id, sweep.resource)[0]
         listing = sweep.listing or ""
         seen = [seen_flow.seen(seen_side, each, asked_at, listing=listing) for each in page.rows if not each.gone]
-        await self._database.run(lambda connection: index.save(connection, seen))
+        met = [each.record_id for each in page.unreadable if each.record_id]
+
+        async def unit(connection: Any) -> None:
+            await index.save(connection, seen)
+            await index.met(connection, sweep.account_id, sweep.resource, met, listing=listing, now=asked_at)
+
+        await self._database.run(unit)
         for outcomes in await asyncio.gather(*(self._scheduler.submit(job) for job in jobs)):
             counts[worst(outcomes)] += 1
 
@@ -202,7 +221,7 @@ class Sweeper:
         self, flow: FlowContext, side: Side, rows: Sequence[Row], sweep: Sweep, asked_at: datetime
     ) -> list[Job]:
         """The rows that this flow must look at: they differ from the base, or are not bound."""
-        if not flow.writes or (isinstance(flow.spec, Document) and side is Side.RIGHT):
+        if not _takes(flow, side):
             return []
         entity = flow.spec.left.resource.entity.name
         ids = [each.record_id for each in rows]
@@ -228,8 +247,13 @@ class Sweeper:
             if differs(flow, side, each, bound.get(each.record_id), now)
         ]
 
-    async def _find_gone(self, ends: Sequence[tuple[FlowContext, Side]], sweep: Sweep) -> int:
-        """Look at records that a complete listing did not show; too many at once stop the flow instead."""
+    async def _find_gone(
+        self, ends: Sequence[tuple[FlowContext, Side]], sweep: Sweep, counts: Counter[str]
+    ) -> int:
+        """Look at records that a complete listing did not show; too many at once stop the flow instead.
+
+        If a person resumed the flow, and the next complete listing misses no more of them, they are looked at.
+        """
         started = sweep.started_at or self._clock.now()
 
         async def unit(connection: Any) -> tuple[list[str], int, int]:
@@ -239,14 +263,17 @@ class Sweeper:
                 sweep.resource,
                 listing=sweep.listing or "",
                 before=started,
-                limit=_MASS_GONE,
+                limit=_MOST_GONE,
             )
             return missed, many, await index.count(connection, sweep.account_id, sweep.resource)
 
         missed, many, known = await self._database.read(unit)
         if not many:
             return 0
-        if many > _MASS_GONE or (many > 2 and many > known * _MASS_GONE_SHARE):
+        paused = any(flow.row.state == "paused" for flow, _side in ends)
+        accepted = not paused and many <= counts[_MISSED_BEFORE]
+        if not accepted and (many > _MASS_GONE or (many > 2 and many > known * _MASS_GONE_SHARE)):
+            counts[_MISSED] = many
             says = (
                 f"{many} of {known} known {sweep.resource} were missing from a listing: nothing was marked gone. "
                 "If they were really deleted, resume the flow; else look at the account's rights."
@@ -274,11 +301,8 @@ class Sweeper:
 
     async def _finish(self, row: Sweep, counts: Counter[str]) -> None:
         now = self._clock.now()
-        current = await self._database.read(
-            lambda connection: sweeps.find(connection, row.account_id, row.resource)
-        )
-        wanted_again = current is not None and current.next_at != row.next_at
         changes: dict[str, object] = {
+            "next_at": now + self._settings.every,
             "seen_until": row.started_at,
             "started_at": None,
             "cursor": None,
@@ -286,14 +310,42 @@ class Sweeper:
             "counts": dict(counts),
             "problem": None,
         }
-        if not wanted_again:
-            changes["next_at"] = now + self._settings.every
         if row.full:
             changes["complete_at"] = row.started_at
-            if current is None or current.full_at == row.full_at:
-                changes["full_at"] = now + self._settings.full_every
-        await self._save(replace(row), **changes)
+            changes["full_at"] = now + self._settings.full_every
+        await self._save(row, **changes)
         _log.info("sweep.done", account=row.account_id, resource=row.resource, full=row.full, counts=dict(counts))
+
+
+def refuse_cut(page: Page) -> None:
+    """Raises Retryable for a list of which only the first page can be read: what else it holds is not known, so
+    that nothing may be taken for missing, or for not being there yet."""
+    if page.cut:
+        raise errors.Retryable(
+            "The vendor repeats the first page of a list; the rest of it cannot be read.",
+            way_out="Nothing is made on the other side until the whole list can be read.",
+        )
+
+
+def unreadable_jobs(flow: FlowContext, side: Side, page: Page, *, origin: Literal["sweep", "load"]) -> list[Job]:
+    """A look at each record that could not be read from a list: it is buried with the field that is wrong."""
+    return [
+        Job(
+            workspace_id=flow.workspace.id,
+            account_id=flow.accounts[side].id,
+            resource=flow.resource_name(side),
+            record_id=broken.record_id,
+            origin=origin,
+            flow_id=flow.row.id,
+        )
+        for broken in page.unreadable
+        if broken.record_id
+    ]
+
+
+def _takes(flow: FlowContext, side: Side) -> bool:
+    """Whether listed rows of this side concern the flow. What is found while it is paused waits in the store."""
+    return flow.follows and not (isinstance(flow.spec, Document) and side is Side.RIGHT)
 
 
 def differs(flow: FlowContext, side: Side, row: Row, binding: Binding | None, now: datetime) -> bool:

@@ -11,9 +11,10 @@ import structlog
 
 from shared import errors
 from shared.clock import Clock
+from shared.flows.context import Outcome
 from shared.runtime.consumer import Consumer
 from shared.runtime.loader import Loader
-from shared.runtime.runner import Job
+from shared.runtime.runner import Job, TooManyBugs
 from shared.runtime.scheduler import Scheduler
 from shared.runtime.sweeper import Sweeper
 from shared.runtime.workspaces import Workspaces
@@ -64,6 +65,7 @@ class Sync:
         self._rhythm = rhythm or Rhythm()
         self._also = also
         self._claimed: dict[str, int] = {}
+        self._fatal: TooManyBugs | None = None
 
     @property
     def shards(self) -> frozenset[int]:
@@ -116,6 +118,8 @@ class Sync:
 
     async def _due(self) -> None:
         """Take up waiting rows whose time has come."""
+        if self._fatal is not None:
+            raise self._fatal
         shards = self._consumer.shards
         room = _DUE_BATCH - len(self._claimed)
         if not shards or room <= 0:
@@ -155,7 +159,12 @@ class Sync:
             waiting=row,
         )
         settled = self._scheduler.submit(job)
-        settled.add_done_callback(lambda _done: self._claimed.pop(row.id, None))
+        settled.add_done_callback(lambda done: self._taken(row, done))
+
+    def _taken(self, row: Waiting, done: asyncio.Future[list[Outcome]]) -> None:
+        self._claimed.pop(row.id, None)
+        if not done.cancelled() and isinstance(problem := done.exception(), TooManyBugs):
+            self._fatal = problem
 
 
 def _first(problems: BaseExceptionGroup[errors.PuenteError]) -> errors.PuenteError:

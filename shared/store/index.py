@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from itertools import groupby
 from typing import Any
 
-from sqlalchemy import delete, func, select, tuple_
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.store import tables
@@ -18,8 +19,6 @@ from shared.store.sql import chunks, upsert
 
 _S = tables.seen
 _K = tables.match_key
-_RECORD = tuple_(_K.c.account_id, _K.c.resource, _K.c.record_id)
-_KEY = tuple_(_K.c.account_id, _K.c.resource, _K.c.record_id, _K.c.key_name)
 
 
 async def save(connection: AsyncConnection, rows: Sequence[Seen]) -> None:
@@ -36,20 +35,30 @@ async def save(connection: AsyncConnection, rows: Sequence[Seen]) -> None:
         await upsert(connection, _S, [_seen_values(row) for row in some], update=update)
     known = await _known_keys(connection, ordered)
     wanted = {(*_place(row), name): digest for row in ordered for name, digest in row.keys.items()}
-    gone = [key for key in known if key not in wanted]
-    for keys in chunks(gone, 200):
-        await connection.execute(delete(_K).where(_KEY.in_(keys)))
+    for account_id, resource, record_id, name in known.keys() - wanted.keys():
+        await connection.execute(
+            delete(_K).where(
+                _K.c.account_id == account_id,
+                _K.c.resource == resource,
+                _K.c.record_id == record_id,
+                _K.c.key_name == name,
+            )
+        )
     changed = [(key, digest) for key, digest in wanted.items() if known.get(key) != digest]
     names = ("account_id", "resource", "record_id", "key_name")
     await upsert(connection, _K, [dict(zip(names, key, strict=True)) | {"key_hash": it} for key, it in changed])
 
 
 async def _known_keys(connection: AsyncConnection, rows: Sequence[Seen]) -> dict[tuple[str, str, str, str], str]:
-    """The keys in the index of these records: {(account, resource, record id, key name): hash}."""
+    """What the index has of these records (in order): {(account, resource, record id, key name): hash}."""
     known: dict[tuple[str, str, str, str], str] = {}
-    for some in chunks(list(dict.fromkeys(map(_place, rows))), 200):
-        found = await connection.execute(select(_K).where(_RECORD.in_(some)))
-        known |= {(row.account_id, row.resource, row.record_id, row.key_name): row.key_hash for row in found}
+    # Per account and resource: SQLite would read the whole table for a list of (account, resource, record id).
+    for (account_id, resource), some in groupby(rows, key=lambda row: (row.account_id, row.resource)):
+        for ids in chunks([row.record_id for row in some], 500):
+            found = await connection.execute(
+                select(_K).where(_K.c.account_id == account_id, _K.c.resource == resource, _K.c.record_id.in_(ids))
+            )
+            known |= {(account_id, resource, row.record_id, row.key_name): row.key_hash for row in found}
     return known
 
 
@@ -136,6 +145,24 @@ async def page(
         .limit(limit)
     )
     return [_seen(row) for row in rows]
+
+
+async def met(
+    connection: AsyncConnection,
+    account_id: str,
+    resource: str,
+    record_ids: Sequence[str],
+    *,
+    listing: str,
+    now: datetime,
+) -> None:
+    """A listing met these records and could not read them: what they last showed stays known."""
+    for some in chunks(record_ids, 500):
+        await connection.execute(
+            update(_S)
+            .where(_S.c.account_id == account_id, _S.c.resource == resource, _S.c.record_id.in_(some))
+            .values(listing=listing, seen_at=now)
+        )
 
 
 async def missed(

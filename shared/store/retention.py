@@ -12,7 +12,21 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import CursorResult, MetaData, Table, and_, delete, insert, or_, select, text, tuple_, update
+from sqlalchemy import (
+    ColumnElement,
+    CursorResult,
+    MetaData,
+    Table,
+    and_,
+    delete,
+    insert,
+    literal_column,
+    or_,
+    select,
+    text,
+    tuple_,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.clock import Clock
@@ -150,17 +164,23 @@ async def _in_pieces(database: Database, piece: Callable[[AsyncConnection], Awai
 
 
 async def _delete_piece(connection: AsyncConnection, table: Table, oldest: date) -> int:
-    some = select(table.c.day, table.c.id).where(table.c.day < oldest).limit(_PIECE)
-    return (await connection.execute(delete(table).where(_key(table).in_(some)))).rowcount
+    some = _some(connection, table, table.c.day < oldest)
+    return (await connection.execute(delete(table).where(some))).rowcount
 
 
 async def _erase_piece(connection: AsyncConnection) -> int:
-    some = select(_T.c.day, _T.c.id).where(_T.c.detail.is_not(None)).limit(_PIECE)
-    return (await connection.execute(update(_T).where(_key(_T).in_(some)).values(detail=None))).rowcount
+    some = _some(connection, _T, _T.c.detail.is_not(None))
+    return (await connection.execute(update(_T).where(some).values(detail=None))).rowcount
 
 
-def _key(table: Table) -> Any:
-    return tuple_(table.c.day, table.c.id)
+def _some(connection: AsyncConnection, table: Table, condition: ColumnElement[bool]) -> ColumnElement[bool]:
+    """A piece of the rows for which the condition holds."""
+    if connection.dialect.name == "sqlite":
+        # Found by row id; for pairs of columns it would read the whole table.
+        row_id: ColumnElement[int] = literal_column("rowid")
+        return row_id.in_(select(row_id).select_from(table).where(condition).limit(_PIECE))
+    piece = select(table.c.day, table.c.id).where(condition).limit(_PIECE)
+    return tuple_(table.c.day, table.c.id).in_(piece)
 
 
 async def _drop_findings(connection: AsyncConnection) -> int:

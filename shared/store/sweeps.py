@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, or_, select, update
+from sqlalchemy import Row, case, literal, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared import errors
@@ -61,16 +61,26 @@ async def of_workspace(connection: AsyncConnection, workspace_id: str) -> list[S
 
 
 async def save(connection: AsyncConnection, sweep: Sweep, **changes: object) -> Sweep:
-    """Change a row by compare-and-set. Raises Lost if another process did."""
+    """Change a row by compare-and-set. Raises Lost if another process did.
+
+    A time that `request` asked for since `sweep` was read stands; the sweep that is returned does not show it.
+    """
+    values: dict[str, Any] = dict(changes)
+    for name in ("next_at", "full_at"):
+        if name in values:
+            column = _T.c[name]
+            # With the column's own type: a bare time would take another form in SQLite, which does not sort.
+            wanted = literal(values[name], column.type)
+            values[name] = case((column == getattr(sweep, name), wanted), else_=column)
     changed = await connection.execute(
         update(_T)
         .where(_T.c.account_id == sweep.account_id, _T.c.resource == sweep.resource, _T.c.version == sweep.version)
-        .values(**changes, version=sweep.version + 1)
+        .values(**values, version=sweep.version + 1)
     )
     if changed.rowcount != 1:
         raise errors.Lost("Another process changed this sweep first.")
-    values = {name: getattr(sweep, name) for name in _COLUMNS} | changes | {"version": sweep.version + 1}
-    return Sweep(**values)
+    saved = {name: getattr(sweep, name) for name in _COLUMNS} | changes | {"version": sweep.version + 1}
+    return Sweep(**saved)
 
 
 async def request(

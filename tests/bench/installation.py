@@ -21,8 +21,8 @@ from shared.connectors.contract import Row
 from shared.eventlog.urls import event_log
 from shared.flows.context import FlowContext
 from shared.flows.spec import Side, TwoWay
-from shared.keys import Hook, generate_ring
-from shared.model.change import Change
+from shared.keys import DoorKeys, Hook, Ring, generate_ring
+from shared.model.change import Change, shard_of
 from shared.model.normal import NORMALISER
 from shared.runtime import administration, parts
 from shared.runtime.parts import Parts
@@ -38,6 +38,35 @@ WIDE: Mapping[str, str] = {"calls_per_minute": "600000", "calls_at_once": "64"}
 
 _LONG = timedelta(days=3650)
 _RINGS = {name: generate_ring() for name in ("door_keys", "log_keys", "store_keys")}
+
+
+class HookKeys:
+    """The door's keys of every benchmark: what a vendor needs to post hooks."""
+
+    def __init__(self) -> None:
+        self._door = DoorKeys(Ring.parse(_RINGS["door_keys"], setting="PUENTE_DOOR_KEYS"))
+
+    def token(self, workspace: str, kind: str = "client:update") -> str:
+        return self._door.token(_hook(workspace, kind))
+
+    def secret(self, workspace: str, kind: str = "client:update") -> str:
+        return self._door.secret(_hook(workspace, kind))
+
+    @staticmethod
+    def shard(workspace: str) -> int:
+        return shard_of(workspace)
+
+    @staticmethod
+    def door_environment(data: Path, log_url: str, port: int, **more: str) -> dict[str, str]:
+        """What an ingress is given: the door's and the log's keys, never the store's."""
+        return {
+            "PUENTE_DATA": str(data),
+            "PUENTE_LOG_URL": log_url,
+            "PUENTE_PORT": str(port),
+            "PUENTE_DOOR_KEYS": _RINGS["door_keys"],
+            "PUENTE_LOG_KEYS": _RINGS["log_keys"],
+            **more,
+        }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,12 +88,6 @@ class Installation:
             **{f"PUENTE_{name.upper()}": ring for name, ring in _RINGS.items()},
             **more,
         }
-
-    def token(self, workspace: str, kind: str = "client:update") -> str:
-        return self.parts.keys.door.token(_hook(workspace, kind))
-
-    def secret(self, workspace: str, kind: str = "client:update") -> str:
-        return self.parts.keys.door.secret(_hook(workspace, kind))
 
     def change(self, workspace: str, number: int) -> Change:
         """What the door appends for an edit of client `number`."""

@@ -31,9 +31,9 @@ def empty_url(dialect: str, request: pytest.FixtureRequest, tmp_path: Path) -> s
     return str(request.getfixturevalue("postgres_url"))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def _migrated_postgres(postgres: Postgres) -> Iterator[MakeStore]:
-    """One PostgreSQL database with the tables, for all tests: making one takes longer than most tests."""
+    """One PostgreSQL database with the tables, for all tests here: making one takes longer than most tests."""
     made: list[str] = []
 
     async def make() -> str:

@@ -226,8 +226,9 @@ async def test_sweeps_are_due_in_time_and_moved_by_whoever_is_first(open_store: 
     assert await store.run(lambda c: sweeps.request(c, "a", None, now=made.NOW, full=True, gap=True)) == 2
     asked = await store.read(lambda connection: sweeps.of_workspace(connection, "shop"))
     assert [(each.next_at, each.gap_at) for each in asked] == [(made.NOW, made.NOW)] * 2
-    # A listing in progress goes on after it was asked for again.
-    await store.run(partial(sweeps.save, sweep=saved, cursor=None))
+    # A listing in progress goes on after it was asked for again, and what was asked stands.
+    later = made.LATER + timedelta(days=1)
+    await store.run(partial(sweeps.save, sweep=replace(saved, full_at=made.LATER), next_at=later, cursor=None))
     found = await store.read(lambda connection: sweeps.find(connection, "a", first.resource))
     assert found is not None
     assert (found.next_at, found.full_at, found.gap_at, found.cursor) == (made.NOW, made.NOW, made.NOW, None)

@@ -1,0 +1,1 @@
+"""The demo: everything in one process, with a story that is told while it happens and measured."""

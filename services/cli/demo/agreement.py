@@ -1,0 +1,104 @@
+"""Whether both systems agree: every shared field of every pair, as the systems themselves hold it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from services.cli.demo.owner import Owner, Record
+from shared.flows.catalog import FLOWS
+from shared.flows.context import FlowContext
+from shared.flows.spec import Document, Side, TwoWay
+from shared.model.normal import normal
+from shared.runtime.parts import Parts
+from shared.runtime.workspaces import Used
+from shared.store import bindings
+from shared.store.rows import Binding
+
+_ALL = 10_000
+
+
+async def differences(parts: Parts, used: Used, owner: Owner) -> list[str]:
+    """Everything in which the systems do not agree, as sentences; empty if they do.
+
+    Each live record must have exactly one living counterpart, but for those whose counterpart was deleted.
+    """
+    found: list[str] = []
+    for flow in used.flows.values():
+        pairs = await _pairs(parts, flow)
+        left = await _by_id(owner, flow, Side.LEFT)
+        right = await _by_id(owner, flow, Side.RIGHT)
+        if isinstance(flow.spec, Document):
+            found += _documents(flow, pairs, left, right)
+        else:
+            found += _alone(flow, pairs, left, right)
+            found += [each for pair in pairs for each in _fields(flow, flow.spec, pair, left, right)]
+    return found
+
+
+async def _pairs(parts: Parts, flow: FlowContext) -> Sequence[Binding]:
+    entity = flow.spec.left.resource.entity.name
+    return await parts.database.read(
+        lambda connection: bindings.page(connection, flow.bridge.id, entity, flow.spec.role, after="", limit=_ALL)
+    )
+
+
+async def _by_id(owner: Owner, flow: FlowContext, side: Side) -> dict[str, Record]:
+    system = flow.accounts[side].system
+    return {str(each["id"]): each for each in await owner.records(system, flow.resource_name(side))}
+
+
+def _fields(
+    flow: FlowContext, spec: TwoWay, pair: Binding, left: Mapping[str, Record], right: Mapping[str, Record]
+) -> list[str]:
+    if pair.state != "active":
+        return []
+    one, two = left.get(pair.left_id), right.get(pair.right_id)
+    if one is None or two is None:
+        return [f"{pair.left_id} and {pair.right_id} are joined, and one is not there."]
+    country = flow.workspace.country
+    return [
+        f"{name} of {pair.left_id} and {pair.right_id}: {one.get(name)!r} and {two.get(name)!r}"
+        for name in spec.shared_fields()
+        if normal(spec.entity.fields[name], _value(one, name), country=country)
+        != normal(spec.entity.fields[name], _value(two, name), country=country)
+    ]
+
+
+def _value(record: Record, name: str) -> Any:
+    value = record.get(name)
+    return value if isinstance(value, bool) or value is None else str(value)
+
+
+def _alone(
+    flow: FlowContext, pairs: Sequence[Binding], left: Mapping[str, Record], right: Mapping[str, Record]
+) -> list[str]:
+    """Records without a pair, and records that stand in two."""
+    found = []
+    for side, records in ((Side.LEFT, left), (Side.RIGHT, right)):
+        paired = [pair.id_of(side.value) for pair in pairs]
+        title = flow.spec.end(side).connector.title
+        found += [f"{each} of {title} has no counterpart." for each in records if each not in paired]
+        if len(paired) != len(set(paired)):
+            found.append(f"A record of {title} stands in two pairs.")
+    return found
+
+
+def _documents(
+    flow: FlowContext, pairs: Sequence[Binding], left: Mapping[str, Record], right: Mapping[str, Record]
+) -> list[str]:
+    """Every document has one Asunto, with its amount and the right client."""
+    found = []
+    if len(right) != len(left):
+        found.append(f"{len(left)} documents and {len(right)} Asuntos.")
+    for pair in pairs:
+        one, two = left.get(pair.left_id), right.get(pair.right_id)
+        if one is None or two is None:
+            found.append(f"The Asunto of document {pair.left_id} is not there.")
+            continue
+        field = FLOWS[flow.row.spec].entity.fields["price"]
+        country = flow.workspace.country
+        amounts = [normal(field, str(each), country=country) for each in (one["price_gross"], two["price"])]
+        if amounts[0] != amounts[1]:
+            found.append(f"The amount of document {pair.left_id}: {amounts[0]} and {amounts[1]}.")
+    return found

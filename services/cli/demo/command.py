@@ -1,0 +1,141 @@
+"""`puente demo`: makes the place, plays the story, leaves the pages open."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import typer
+from pydantic import SecretStr
+
+from services.cli import given
+from services.cli.console import DONE, FAILED, Cli, cli_of, run_loop
+from services.cli.demo.owner import NotSeen, Owner
+from services.cli.demo.story import LEFT, RIGHT, Step, Story
+from services.sandbox.server import DEFAULT_PORT
+from services.solo.main import stopped_by_signal
+from services.solo.running import PortTaken, Solo, running
+from shared import errors
+from shared.runtime import logging
+from shared.runtime.settings import Settings, load_settings
+
+_BRIDGES = (f"{LEFT}-{RIGHT}",)
+_DATA = typer.Option(None, help="Keep the data in this folder; a temporary one without it.")
+
+
+def register(app: typer.Typer) -> None:
+    app.command("demo")(demo)
+
+
+def demo(
+    context: typer.Context,
+    bridge: str = typer.Argument(_BRIDGES[0], metavar="[BRIDGE]", help=", ".join(_BRIDGES)),
+    once: bool = typer.Option(False, "--once", help="End after the story; 0 only if both sides agree."),
+    port: int = typer.Option(
+        DEFAULT_PORT, min=0, max=65535, help="The sandbox's port; a free one if it is taken."
+    ),
+    data: Path | None = _DATA,
+) -> int:
+    """Play a story on this machine: both systems, the door and sync in one process, with measured times."""
+    cli = cli_of(context)
+    if bridge not in _BRIDGES:
+        raise given.usage(f"There is no demo of {bridge!r}.", f"Choose from {', '.join(_BRIDGES)}.")
+    if data is not None and data.exists() and any(data.iterdir()):
+        raise given.usage(
+            f"The folder {data} is not empty.", "Give --data a new one: the story starts from nothing."
+        )
+    logging.configure(level=os.environ.get("PUENTE_LOG_LEVEL", "ERROR"), form="text")
+    if data is not None:
+        return run_loop(_play(cli, data, once=once, port=port))
+    with tempfile.TemporaryDirectory(prefix="puente-demo-") as folder:
+        return run_loop(_play(cli, Path(folder), once=once, port=port))
+
+
+def settings_in(data: Path) -> Settings:
+    """The settings of a demo: files of this machine, keys of its own, frequent sweeps, short deadlines."""
+    return load_settings().model_copy(
+        update={
+            "data": data,
+            "log_url": "",
+            "store_url": "",
+            "public_url": "",
+            "door_keys": SecretStr(""),
+            "log_keys": SecretStr(""),
+            "store_keys": SecretStr(""),
+            "outgoing_allow": "",
+            "sweep_seconds": 2.0,
+            "attempt_seconds": 5.0,
+            "rig_failpoints": "",
+            "rig_without": "",
+        }
+    )
+
+
+async def _play(cli: Cli, data: Path, *, once: bool, port: int) -> int:
+    async with AsyncExitStack() as stack:
+        stop = await stack.enter_async_context(stopped_by_signal())
+        solo = await _started(cli, stack, settings_in(data), port)
+        box = solo.sandbox
+        assert box is not None  # noqa: S101 - started with it
+        cli.line(f"Sandbox (both systems): {box.url}")
+        cli.line(f"Door: {solo.door}")
+        story = Story(solo=solo, owner=Owner(box.control, solo.parts.clock), tell=lambda step: _tell(cli, step))
+        try:
+            found = await story.play()
+        except (NotSeen, TimeoutError) as problem:
+            found = [str(problem) or "The story took too long."]
+            _tell(cli, Step(name="stopped", says=found[0], ok=False))
+        agrees = not found and all(step.ok for step in story.steps)
+        if once or cli.json:
+            _emit(cli, story, solo, found, agrees=agrees)
+            return DONE if agrees else FAILED
+        cli.line("")
+        cli.line(f"Click through it: {box.url}/ -- edit a client on one side and watch the other. Ctrl-C ends it.")
+        await stop.wait()
+    return DONE if agrees else FAILED
+
+
+async def _started(cli: Cli, stack: AsyncExitStack, settings: Settings, port: int) -> Solo:
+    """A solo with the sandbox on its port and the door on PUENTE_PORT, or on free ones where they are taken."""
+    try:
+        return await stack.enter_async_context(running(settings, sandbox_port=port))
+    except PortTaken as problem:
+        cli.tell(f"{problem.message} A free port is taken instead.")
+        return await _started(cli, stack, settings, 0)
+    except errors.Misconfigured as problem:
+        if problem.setting != "PUENTE_PORT" or settings.port == 0:
+            raise
+        cli.tell(f"{problem.message} A free port is taken instead.")
+        return await _started(cli, stack, settings.model_copy(update={"port": 0}), port)
+
+
+def _tell(cli: Cli, step: Step) -> None:
+    took = f"{step.milliseconds:>7,} ms" if step.milliseconds is not None else " " * 10
+    cli.line(f"{'+' if step.ok else 'x'} {took}  {step.says}")
+
+
+def _emit(cli: Cli, story: Story, solo: Solo, found: list[str], *, agrees: bool) -> None:
+    steps = [
+        {"name": step.name, "says": step.says, "milliseconds": step.milliseconds, "ok": step.ok}
+        for step in story.steps
+    ]
+    box = solo.sandbox
+    result = {
+        "agrees": agrees,
+        "steps": steps,
+        "differences": found,
+        "sandbox": box.url if box is not None else None,
+        "door": solo.door,
+    }
+
+    def show(cli: Cli) -> None:
+        rows = [[step.name, step.milliseconds, step.ok] for step in story.steps]
+        cli.line("")
+        cli.table(("step", "ms", "as it should be"), rows)
+        for each in found:
+            cli.line(f"  x {each}")
+        cli.line("Both sides agree." if agrees else "Both sides do not agree.")
+
+    cli.emit(result, show)
