@@ -13,6 +13,7 @@ from typing import Literal
 from shared import errors
 
 Place = Literal[
+    "decided",
     "intent saved",
     "write answered",
     "binding saved",

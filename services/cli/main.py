@@ -14,7 +14,17 @@ from pathlib import Path
 import typer
 
 from services.cli import given
-from services.cli.commands import accounts, bridges, changes, keeping, matching, running, seeing, setup
+from services.cli.commands import (
+    accounts,
+    bridges,
+    changes,
+    explaining,
+    keeping,
+    matching,
+    running,
+    seeing,
+    setup,
+)
 from services.cli.console import DONE, INTERRUPTED, USAGE, Cli, chosen_language, exit_code
 from services.cli.demo import command as demo
 from shared import errors
@@ -30,7 +40,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for module in (setup, accounts, bridges, matching, seeing, changes, keeping, running, demo):
+for module in (setup, accounts, bridges, matching, seeing, explaining, changes, keeping, running, demo):
     module.register(app)
 
 

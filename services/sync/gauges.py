@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from datetime import timedelta
-from typing import Any
 
 import structlog
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
-from sqlalchemy import func, select
 
 from shared import errors
 from shared.eventlog.port import EventLog
 from shared.runtime import views
 from shared.runtime.parts import Parts
 from shared.runtime.sync import Sync
-from shared.store import tables
+from shared.store import totals
 from shared.store.rows import FlowState
 
 _log = structlog.get_logger("puente.sync")
@@ -81,36 +78,14 @@ class Gauges:
             self._waiting.labels(each.reason, "yes" if each.needs_person else "no").set(each.count)
             self._waiting_age.labels(each.reason).set((now - each.oldest_at).total_seconds())
 
-        async def unit(connection: Any) -> tuple[int, int, dict[str, int], list[Any], dict[str, int]]:
-            count = func.count()
-            flow, attempt = tables.flow, tables.attempt
-            open_intents = (await connection.execute(select(count).select_from(tables.intent))).scalar_one()
-            running = select(count).select_from(tables.load).where(tables.load.c.state == "running")
-            states = await connection.execute(select(flow.c.state, count).group_by(flow.c.state))
-            seen = await connection.execute(select(tables.sweep.c.seen_until))
-            outcomes = await connection.execute(
-                select(attempt.c.outcome, count)
-                .where(attempt.c.at >= now - _RECENT, attempt.c.day >= (now - _RECENT).date())
-                .group_by(attempt.c.outcome)
-            )
-            loads = (await connection.execute(running)).scalar_one()
-            return (
-                open_intents,
-                loads,
-                {row[0]: row[1] for row in states},
-                list(seen.scalars()),
-                {row[0]: row[1] for row in outcomes},
-            )
-
-        open_intents, loads, states, seen, outcomes = await parts.database.read(unit)
-        self._intents.set(open_intents)
-        self._loads.set(loads)
+        found = await parts.database.read(lambda connection: totals.read(connection, now - _RECENT))
+        self._intents.set(found.intents)
+        self._loads.set(found.loads)
         for state in _STATES:
-            self._flows.labels(state).set(Counter(states)[state])
-        ages = [(now - moment).total_seconds() for moment in seen if moment is not None]
-        self._sweep_age.set(max(ages, default=0.0))
+            self._flows.labels(state).set(found.flows.get(state, 0))
+        self._sweep_age.set((now - found.seen_until).total_seconds() if found.seen_until is not None else 0)
         self._attempts.clear()
-        for outcome, many in outcomes.items():
+        for outcome, many in found.outcomes.items():
             self._attempts.labels(outcome).set(many)
 
 

@@ -192,6 +192,9 @@ def _decide(
             return  # somebody edited the target since: a repair leaves it alone
     if not any(changed.values()):
         return  # they agreed to differ (cut to length, kept when emptied); nothing new was said
+    delivered = [side for side in Side if _is_delivered(flow, name, side, values[side], base, digest)]
+    if all(changed.values()) and len(delivered) == 1:
+        changed[delivered[0]] = False  # what it says had been written over there, and was edited there since
     if all(changed.values()):
         source = _stronger(flow, options, name, values, has_base=has_base)
         why = Why.BOTH if has_base else Why.WINNER
@@ -212,6 +215,12 @@ def _decide(
     loser = values[target] if changed[target] and not is_empty(values[target]) else None
     draft.agreed[source][name] = hashes[source]
     draft.decisions.append(Decision(name=name, why=why, to=target, value=fitted, loser=loser))
+
+
+def _is_delivered(flow: TwoWay, name: str, side: Side, value: Value, base: Base, digest: Digest) -> bool:
+    """Whether this side's value is one that we sent to the other side and whose landing was not confirmed."""
+    sent = base.ours(side.other).get(name)
+    return bool(sent) and digest(name, flow.end(side.other).resource.fit(name, value)) in (sent or ())
 
 
 def _stronger(flow: TwoWay, options: Options, name: str, values: Mapping[Side, Value], *, has_base: bool) -> Side:

@@ -256,6 +256,7 @@ async def write(
         side: {name: digests[side](name, value) for name, value in fields.items()}
         for side, fields in writes.items()
     }
+    failpoints.reach("decided")
     binding, intent = await desk.open_update(binding, sent, held=held.intent)
     shown: dict[Side, Row] = {}
     # The counterpart first: it is what somebody waits for.

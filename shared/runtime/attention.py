@@ -1,4 +1,4 @@
-"""What a person does about waiting changes: look at one, have it tried again, dismiss it. Each leaves an audit line.
+"""What a person does about waiting changes: look at one, have it tried again, dismiss it; all of it audited.
 
 An unreadable hook body is read once more by the parser of today; where its body is gone, a sweep stands in for it.
 """

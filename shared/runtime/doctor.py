@@ -42,7 +42,11 @@ async def examine(parts: Parts, used: Used, *, mend: bool = True) -> list[Accoun
         checks = await administration.check_account(parts, used, account)
         lines: list[HookLine] = []
         public_url = parts.settings.public_url
-        if mend and public_url and not any(check.state == "failed" for check in checks):
+        # A hook that is switched off is what is mended here; with a wrong token nothing can be.
+        usable = not any(
+            check.state == "failed" for check in checks if check.name not in {"hooks", "shipped link"}
+        )
+        if mend and public_url and usable:
             try:
                 lines = await hooking.register(parts, used, account, public_url)
             except errors.PuenteError as problem:

@@ -85,6 +85,8 @@ async def forget(
 
     async def unit(connection: Any) -> dict[str, int]:
         counts = await erasing.erase(connection, sorted(ends))
+        for flow in flows:
+            await erasing.erase_decisions(connection, flow.row.id, [end[2] for end in sorted(ends)])
         for binding in pairs:
             await erasing.forget_pair(connection, binding, now)
         detail = {"account": account_id, "resource": resource}

@@ -13,8 +13,6 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from shared import errors
 from shared.eventlog.port import EventLog, Lag
 from shared.runtime.consumer import GROUP
@@ -134,7 +132,7 @@ async def status(parts: Parts, log: EventLog, workspace_id: str) -> Status:
     return Status(workspace=workspace_id, lag=after, at=parts.clock.now(), **found)
 
 
-async def _stored(connection: AsyncConnection, workspace_id: str, parts: Parts) -> dict[str, Any]:
+async def _stored(connection: Any, workspace_id: str, parts: Parts) -> dict[str, Any]:
     home = await directory.load(connection, workspace_id, parts.keys.store)
     return {
         "sweeps": await sweeps.of_workspace(connection, workspace_id),
@@ -146,7 +144,7 @@ async def _stored(connection: AsyncConnection, workspace_id: str, parts: Parts) 
     }
 
 
-async def waits_of(connection: AsyncConnection, workspace_id: str | None = None) -> list[Waits]:
+async def waits_of(connection: Any, workspace_id: str | None = None) -> list[Waits]:
     """What waits, by reason, the ones that need a person apart."""
     found: dict[tuple[str, bool], Waits] = {}
     for _workspace, reason, count, oldest, needs_person in await waiting.summary(connection, workspace_id):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Table, delete, update
+from sqlalchemy import Table, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.store import tables
@@ -23,6 +23,20 @@ async def erase(connection: AsyncConnection, ends: Sequence[End]) -> dict[str, i
         for end in ends:
             counts[table.name] += await _delete(connection, table, end)
     return counts
+
+
+async def erase_decisions(connection: AsyncConnection, flow_id: str, record_ids: Sequence[str]) -> None:
+    """Delete what a flow's report and a person's word say of these records, and writes of theirs in flight."""
+    ids = list(record_ids)
+    found, open_ = tables.match_decision, tables.intent
+    await connection.execute(
+        delete(found).where(found.c.flow_id == flow_id, found.c.record_id.in_(ids) | found.c.chosen_id.in_(ids))
+    )
+    mine = (open_.c.flow_id == flow_id) & (open_.c.source_id.in_(ids) | open_.c.target_id.in_(ids))
+    await connection.execute(
+        delete(tables.intent_key).where(tables.intent_key.c.intent_id.in_(select(open_.c.id).where(mine)))
+    )
+    await connection.execute(delete(open_).where(mine))
 
 
 async def _delete(connection: AsyncConnection, table: Table, end: End) -> int:

@@ -8,9 +8,14 @@ from datetime import UTC, datetime, timedelta
 class ShiftedClock:
     """Real time plus an offset. Whoever sleeps on this clock wakes when it is moved past the due time."""
 
-    def __init__(self) -> None:
-        self._offset = timedelta(0)
+    def __init__(self, ahead: timedelta = timedelta(0)) -> None:
+        self._offset = ahead
         self._sleepers: set[asyncio.Future[None]] = set()
+
+    @property
+    def ahead(self) -> timedelta:
+        """How far this clock was moved."""
+        return self._offset
 
     def now(self) -> datetime:
         return datetime.now(UTC) + self._offset

@@ -17,6 +17,7 @@ from shared.runtime import administration, hooking, views
 from shared.runtime.hooking import HookLine
 from shared.runtime.parts import Parts
 from shared.runtime.workspaces import Used
+from shared.store import hooks as stored
 from shared.store.rows import Account
 
 # A failure of one of these means that nothing would work; the others are mended while the account is there.
@@ -191,11 +192,21 @@ def hooks(
 
 
 async def hook_lines(parts: Parts, used: Used, account: Account, *, register: bool) -> Sequence[HookLine]:
-    """The hooks of an account: registered now, or as they should be."""
+    """The hooks of an account: registered now, or as they should be, with how they stood when last looked at."""
     if register:
         return await hooking.register(parts, used, account, parts.settings.public_url)
     connector = administration.connector_of(parts, account.system)
-    return hooking.wanted(parts, account, connector, parts.settings.public_url)
+    known = {
+        each.hook_kind: each for each in await parts.database.read(lambda c: stored.of_account(c, account.id))
+    }
+    return [
+        replace(
+            line, state="active" if known[line.hook_kind].active else "off", hook_id=known[line.hook_kind].hook_id
+        )
+        if line.hook_kind in known and known[line.hook_kind].generation == account.generation
+        else line
+        for line in hooking.wanted(parts, account, connector, parts.settings.public_url)
+    ]
 
 
 def accounts_of(target: views.Target) -> list[Account]:

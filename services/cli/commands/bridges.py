@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import typer
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.cli import given
 from services.cli.console import DONE, Cli, cli_of
@@ -161,7 +161,7 @@ async def _resume(parts: Parts, row: FlowRow) -> None:
     )
     now = parts.clock.now()
 
-    async def unit(connection: AsyncConnection) -> None:
+    async def unit(connection: Any) -> None:
         if await directory.resume_flow(connection, row):
             await waiting.retry(connection, [each.id for each in rows], now)
 

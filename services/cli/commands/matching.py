@@ -7,7 +7,6 @@ from datetime import timedelta
 from typing import Any, Literal, get_args
 
 import typer
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.cli import given
 from services.cli.commands import accounts, bridges, seeing
@@ -231,7 +230,7 @@ async def _decide_all(parts: Parts, row: FlowRow, finding: str, choice: Decision
     wanted = next(each for each in _FINDINGS if each == finding)
     now = parts.clock.now()
 
-    async def unit(connection: AsyncConnection) -> int:
+    async def unit(connection: Any) -> int:
         count = await matches.decide_all(connection, row.id, wanted, choice, actor=given.actor(), now=now)
         detail = {"flow": row.id, "finding": finding, "decision": choice, "count": count}
         await audit.add(connection, _line(parts, row.workspace_id, detail))
@@ -253,7 +252,7 @@ async def _decide_one(parts: Parts, used: Used, row: FlowRow, record: str, choic
     now = parts.clock.now()
     chosen = other if choice == "bind" else None
 
-    async def unit(connection: AsyncConnection) -> int:
+    async def unit(connection: Any) -> int:
         await matches.decide(
             connection, row.id, side, record_id, choice, chosen_id=chosen, actor=given.actor(), now=now
         )

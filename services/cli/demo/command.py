@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import tempfile
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any
 
 import typer
 from pydantic import SecretStr
 
 from services.cli import given
-from services.cli.console import DONE, FAILED, Cli, cli_of, run_loop
+from services.cli.console import DONE, FAILED, INTERRUPTED, Cli, cli_of, run_loop
 from services.cli.demo.owner import NotSeen, Owner
 from services.cli.demo.story import LEFT, RIGHT, Step, Story
 from services.sandbox.server import DEFAULT_PORT
@@ -82,11 +84,16 @@ async def _play(cli: Cli, data: Path, *, once: bool, port: int) -> int:
         cli.line(f"Sandbox (both systems): {box.url}")
         cli.line(f"Door: {solo.door}")
         story = Story(solo=solo, owner=Owner(box.control, solo.parts.clock), tell=lambda step: _tell(cli, step))
-        try:
-            found = await story.play()
-        except (NotSeen, TimeoutError) as problem:
-            found = [str(problem) or "The story took too long."]
-            _tell(cli, Step(name="stopped", says=found[0], ok=False))
+        playing = asyncio.create_task(_told(cli, story))
+        stopping = asyncio.create_task(stop.wait())
+        either: set[asyncio.Future[Any]] = {playing, stopping}
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        if not playing.done():
+            playing.cancel()
+            await asyncio.wait({playing})
+            return INTERRUPTED
+        found = playing.result()
         agrees = not found and all(step.ok for step in story.steps)
         if once or cli.json:
             _emit(cli, story, solo, found, agrees=agrees)
@@ -95,6 +102,16 @@ async def _play(cli: Cli, data: Path, *, once: bool, port: int) -> int:
         cli.line(f"Click through it: {box.url}/ -- edit a client on one side and watch the other. Ctrl-C ends it.")
         await stop.wait()
     return DONE if agrees else FAILED
+
+
+async def _told(cli: Cli, story: Story) -> list[str]:
+    """Play the story to its end, or to where it got stuck; what the systems do not agree in."""
+    try:
+        return await story.play()
+    except (NotSeen, TimeoutError) as problem:
+        says = str(problem) or "The story took too long."
+        _tell(cli, Step(name="stopped", says=says, ok=False))
+        return [says]
 
 
 async def _started(cli: Cli, stack: AsyncExitStack, settings: Settings, port: int) -> Solo:

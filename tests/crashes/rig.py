@@ -1,0 +1,68 @@
+"""A world whose sync services are real processes that a test kills, freezes and starts again."""
+
+from __future__ import annotations
+
+import os
+import signal
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from shared.runtime.views import Status
+from tests.crashes.sync_process import AHEAD, JUMP
+from tests.scenarios.world import World
+from tests.support.processes import Process, Processes, python
+
+START_WITHIN = timedelta(seconds=30)
+DIES_WITHIN = timedelta(seconds=20)
+ASSIGNED = r"shards\.assigned"
+
+
+@dataclass
+class Rig(World):
+    """The servers run in this process, sync in others."""
+
+    processes: Processes | None = None
+    started: list[Process] = field(default_factory=list)
+
+    async def start(self, name: str, *, failpoints: str = "", without: str = "", ready: str = ASSIGNED) -> Process:
+        """Start a sync service and wait until it has written a line like `ready`."""
+        assert self.processes is not None
+        environment = {
+            f"PUENTE_{field.upper()}": str(getattr(self.settings, field))
+            for field in ("data", "outgoing_allow", "attempt_seconds", "sweep_seconds")
+        }
+        environment |= {
+            f"PUENTE_{ring.upper()}": getattr(self.settings, ring).get_secret_value()
+            for ring in ("door_keys", "log_keys", "store_keys")
+        }
+        environment |= {
+            "PUENTE_LOG_URL": self.settings.effective_log_url,
+            "PUENTE_STORE_URL": self.settings.effective_store_url,
+            "PUENTE_PORT": "0",
+            "PUENTE_RIG_FAILPOINTS": failpoints,
+            "PUENTE_RIG_WITHOUT": without,
+            AHEAD: str(self.clock.ahead.total_seconds()),
+        }
+        process = self.processes.start(*python("-m", "tests.crashes.sync_process"), name=name, env=environment)
+        self.started.append(process)
+        await process.line(ready, within=START_WITHIN)
+        return process
+
+    async def dies(self, process: Process) -> None:
+        """Until a failpoint has killed it."""
+        assert await process.exits(within=DIES_WITHIN) == -signal.SIGKILL
+
+    async def jump(self) -> None:
+        """So much time passes for everybody that no open write can still be on its way."""
+        for process in self.started:
+            if process.running:
+                os.kill(process.pid, signal.SIGUSR1)
+        await self.pass_time(seconds=JUMP.total_seconds())
+
+    async def _jump(self, status: Status) -> None:
+        if status.lag or status.running:
+            return
+        now = self.clock.now()
+        rows = [row for row in await self.waits() if not row.needs_person]
+        if (rows or status.intents) and all(row.not_before > now + timedelta(seconds=2) for row in rows):
+            await self.jump()

@@ -1,0 +1,192 @@
+"""The installation under fire: broker, database, sandbox, door and two sync processes, set up by the command line."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Final
+
+from shared.keys import generate_ring
+from tests.kill.vendors import Vendors
+from tests.support import kafka as kafkas
+from tests.support import ports
+from tests.support import postgres as databases
+from tests.support.processes import Process, clean_environment, python
+
+WORKSPACE: Final = "acme"
+SOON: Final = timedelta(seconds=90)
+ROOT: Final = Path(__file__).resolve().parents[2]
+
+_LOG_OPTIONS: Final = "session_timeout=3&heartbeat=1&rebalance_timeout=9"
+_ACCOUNT: Final = ("--setting", "calls_per_minute=60000", "--setting", "seconds_per_call=4")
+# Short times, so that a kill costs seconds. A lost hook is made good by the next sweep.
+_TIMES: Final = {"PUENTE_SWEEP_SECONDS": "8", "PUENTE_ATTEMPT_SECONDS": "5", "PUENTE_FULL_SWEEP_HOURS": "0.05"}
+
+
+class CommandFailed(AssertionError):
+    """A command of the command line ended with an error; the message carries what it said."""
+
+
+class Service:
+    """A process of Puente that is started again and again, each time with failpoints of its own."""
+
+    def __init__(self, name: str, command: tuple[str, ...], env: Mapping[str, str], port: int, folder: Path) -> None:
+        self.name = name
+        self.url = f"http://127.0.0.1:{port}"
+        self.failpoints = ""
+        self.starts = 0
+        self._command = command
+        self._env = dict(env) | {"PUENTE_PORT": str(port)}
+        self._folder = folder
+        self.process: Process | None = None
+
+    def start(self, failpoints: str = "") -> None:
+        self.failpoints = failpoints
+        self.starts += 1
+        env = self._env | ({"PUENTE_RIG_FAILPOINTS": failpoints} if failpoints else {})
+        self.process = Process(self._command, name=self.name, folder=self._folder, env=env, cwd=ROOT)
+        self.process.start()
+
+    @property
+    def running(self) -> bool:
+        return self.process is not None and self.process.running
+
+    async def ready(self, *, within: timedelta = SOON) -> None:
+        assert self.process is not None
+        await self.process.answers(f"{self.url}/readyz", within=within)
+
+    @property
+    def log(self) -> Path:
+        return self._folder / f"{self.name}.err"
+
+    def close(self) -> None:
+        if self.process is not None:
+            self.process.close()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """What stands, and how the command line and the rig itself reach it."""
+
+    folder: Path
+    broker: kafkas.OwnBroker
+    database: databases.OwnPostgres
+    vendors: Vendors
+    services: Mapping[str, Service]
+    env: Mapping[str, str] = field(repr=False)
+
+    async def puente(self, *arguments: str, given: str = "", codes: tuple[int, ...] = (0,)) -> Any:
+        """What `puente ARGUMENTS --json` prints. Raises CommandFailed for an exit code not in `codes`."""
+        child = await asyncio.create_subprocess_exec(
+            *python("-m", "services.cli.main", *arguments, "--json"),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            env=clean_environment(self.env),
+            cwd=ROOT,
+        )
+        out, err = await child.communicate(given.encode())
+        if child.returncode not in codes:
+            said = err.decode()[-2000:]
+            raise CommandFailed(f"puente {' '.join(arguments)} ended with {child.returncode}: {said}")
+        return json.loads(out) if out.strip() else None
+
+
+@asynccontextmanager
+async def opened(folder: Path, *, seed: int, without: str = "") -> AsyncIterator[Place]:
+    """Start the servers and set the workspace up, with no service of Puente running yet.
+
+    The sandbox's vendors both send hooks; their rows are not switched off for failing, since an hour of sweeps
+    alone would leave the door with nothing to do.
+    """
+    with kafkas.started() as broker, databases.started() as database:
+        sandbox = Process(
+            python("-m", "services.sandbox", "--port", "0", "--json", "--seed", str(seed)),
+            name="sandbox",
+            folder=folder,
+            cwd=ROOT,
+        )
+        sandbox.start()
+        services: dict[str, Service] = {}
+        try:
+            hello = json.loads((await sandbox.line(r"^\{.*\}$", within=SOON))[0])
+            store = (await database.database()).replace("postgresql+asyncpg", "postgresql")
+            door, *others = ports.free_ports(3)
+            env = _environment(folder, f"kafka://{broker.bootstrap}/puente.changes?{_LOG_OPTIONS}", store, door)
+            services |= _services(folder, env, door, others, without)
+            async with Vendors(hello["control"]) as vendors:
+                place = Place(
+                    folder=folder,
+                    broker=broker,
+                    database=database,
+                    vendors=vendors,
+                    services=services,
+                    env=env,
+                )
+                await _set_up(place, hello["systems"])
+                yield place
+        finally:
+            for each in services.values():
+                each.close()
+            sandbox.close()
+
+
+def _environment(folder: Path, log_url: str, store_url: str, door: int) -> dict[str, str]:
+    rings = {f"PUENTE_{name}": generate_ring() for name in ("DOOR_KEYS", "LOG_KEYS", "STORE_KEYS")}
+    return {
+        "PUENTE_DATA": str(folder / "data"),
+        "PUENTE_LOG_URL": log_url,
+        "PUENTE_STORE_URL": store_url,
+        "PUENTE_PUBLIC_URL": f"http://127.0.0.1:{door}",
+        "PUENTE_OUTGOING_ALLOW": "127.0.0.0/8",
+        "PUENTE_PORT": "0",
+        **rings,
+        **_TIMES,
+    }
+
+
+def _services(
+    folder: Path, env: Mapping[str, str], door: int, others: list[int], without: str
+) -> dict[str, Service]:
+    outside = {name: value for name, value in env.items() if name != "PUENTE_STORE_KEYS"}
+    ingress = Service("ingress", python("-m", "services.ingress.main"), outside, door, folder)
+    found = {"ingress": ingress}
+    for number, port in enumerate(others, start=1):
+        more = {"PUENTE_DATA": str(folder / f"sync-{number}"), "PUENTE_RIG_WITHOUT": without}
+        name = f"sync-{number}"
+        found[name] = Service(name, python("-m", "services.sync.main"), {**env, **more}, port, folder)
+    return found
+
+
+async def _set_up(place: Place, systems: Mapping[str, Mapping[str, str]]) -> None:
+    for switch in ("webhooks", "webhooks_api"):
+        await place.vendors.turn("sugester", switch)
+    for system in systems:
+        await place.vendors.turn(system, "hook_failures_before_off", value=0)
+        await place.vendors.turn(system, "hook_timeout", value=6.0)
+    await place.puente("topics")
+    await place.puente("migrate")
+    await place.puente("workspace", "add", WORKSPACE)
+    for system, access in systems.items():
+        more = (*_ACCOUNT, "--setting", "hooks_api=yes") if system == "sugester" else _ACCOUNT
+        url = ("--base-url", access["base_url"])
+        await place.puente("account", "add", WORKSPACE, system, *url, *more, given=access["token"])
+    await place.puente("bridge", "add", WORKSPACE, "bitfactura", "sugester")
+
+
+async def go_live(place: Place) -> None:
+    """Start every service, register the hooks, and load what is there."""
+    for each in place.services.values():
+        each.start()
+    for each in place.services.values():
+        await each.ready()
+    await place.puente("hooks", WORKSPACE, "--register")
+    await place.puente("match", "report", WORKSPACE)
+    await place.puente("match", "approve", WORKSPACE)
+    await place.puente("load", WORKSPACE, "--wait", "--timeout", "180")
+    await place.puente("sync", WORKSPACE, "--wait", "--timeout", "120", codes=(0, 3))

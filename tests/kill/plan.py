@@ -1,0 +1,137 @@
+"""The schedule of a run: who is killed or frozen when, which failpoints and faults are switched on. Pure; by a seed."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final, Literal, TypeVar
+
+from shared.failpoints import Place as Failpoint
+
+Target = Literal["ingress", "sync-1", "sync-2", "broker", "database"]
+Action = Literal["kill", "freeze"]
+
+T = TypeVar("T")
+
+SYNCS: Final[tuple[Target, ...]] = ("sync-1", "sync-2")
+_TARGETS: Final[Mapping[Target, int]] = {"ingress": 3, "sync-1": 5, "sync-2": 5, "broker": 1, "database": 2}
+_FAILPOINTS: Final[Mapping[Failpoint, int]] = {
+    "intent saved": 3,
+    "write answered": 4,
+    "binding saved": 2,
+    "base saved": 2,
+    "page saved": 2,
+    "offset committed": 1,
+    "waiting saved": 1,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Strike:
+    """`after` seconds since the one before, `target` is killed or frozen and stays so for `seconds`."""
+
+    after: float
+    target: Target
+    action: Action
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fault:
+    """A fault of a vendor, for `seconds` of the run. `lasting` is the number that the fault itself takes."""
+
+    after: float
+    system: str
+    name: str
+    seconds: float
+    times: int
+    match: str | None = None
+    lasting: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """Everything that a seed decides, each part by a generator of its own, so that one does not shift another."""
+
+    seed: int
+    aimed_share: float = 0.5
+
+    def strikes(self) -> Iterator[Strike]:
+        """Without end. Two strikes may overlap; now and then there is a calm in which work goes on."""
+        chance = self._random("strikes")
+        while True:
+            calm = chance.random() < 0.15
+            target = _one_of(chance, _TARGETS)
+            freeze = chance.random() < 0.2
+            yield Strike(
+                after=chance.uniform(5, 12) if calm else chance.uniform(0.3, 4),
+                target=target,
+                action="freeze" if freeze else "kill",
+                seconds=_frozen_for(chance, target) if freeze else chance.choice([0.0, 0.0, 0.5, 3.0]),
+            )
+
+    def failpoints(self, target: Target) -> Iterator[str]:
+        """What each start of this process gets in PUENTE_RIG_FAILPOINTS; often nothing."""
+        chance = self._random(f"failpoints of {target}")
+        while True:
+            if chance.random() >= self.aimed_share:
+                yield ""
+                continue
+            action = "freeze" if chance.random() < 0.1 else "kill"
+            yield f"{_one_of(chance, _FAILPOINTS)}:{action}:{chance.randint(1, 8)}"
+
+    def faults(self) -> Iterator[Fault]:
+        """Without end: vendors that answer late, lose answers, show old lists, lose and double hooks."""
+        chance = self._random("faults")
+        while True:
+            yield _fault(chance)
+
+    def _random(self, name: str) -> random.Random:
+        return random.Random(f"{self.seed}/{name}")  # noqa: S311 - a schedule, no secret
+
+
+def _frozen_for(chance: random.Random, target: Target) -> float:
+    """Past the session timeout (3 s); a sync at times past an attempt and all that is waited for after it too."""
+    if target in SYNCS and chance.random() < 0.25:
+        return chance.uniform(21, 27)
+    return chance.uniform(3.5, 7)
+
+
+def _fault(chance: random.Random) -> Fault:
+    # Lateness stays below the 15 s that the connectors declare: beyond it a scan promises nothing.
+    system = chance.choice(["bitfactura", "sugester"])
+    after, seconds = chance.uniform(1, 8), chance.uniform(5, 15)
+    name = chance.choice(
+        [
+            "create_late",
+            "create_late",
+            "create_then_drop",
+            "create_then_drop",
+            "stale_search",
+            "stale_read",
+            "hooks_lost",
+            "hooks_doubled",
+            "hooks_reordered",
+            "rate_limit",
+            "server_error",
+            "slow",
+        ]
+    )
+    creates = name.startswith("create")
+    lasting = {"create_late": chance.uniform(2, 12), "stale_search": chance.uniform(2, 10), "slow": 2.0}.get(name)
+    if name == "stale_read":
+        lasting = chance.uniform(1, 5)
+    return Fault(
+        after=after,
+        system=system,
+        name=name,
+        seconds=seconds,
+        times=chance.randint(1, 4) if creates else chance.randint(3, 20),
+        match=r"POST .*/(clients|deals)\.json" if creates else None,
+        lasting=lasting,
+    )
+
+
+def _one_of(chance: random.Random, weights: Mapping[T, int]) -> T:
+    return chance.choices(list(weights), list(weights.values()))[0]

@@ -1,0 +1,220 @@
+"""What operators and developers do: replay, doctor, recover a backup, forget a person, move to a bigger home."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import text
+
+from shared.eventlog.port import Entry
+from shared.runtime import doctor, recovery, replay
+from shared.store import bindings, schema
+from shared.store.database import Database
+from shared.store.rows import Binding
+from tests.scenarios.conftest import NewWorld
+from tests.scenarios.world import ASUNTOS, CUSTOMERS, WORKSPACE, World
+from tests.support.postgres import Postgres
+
+TALLERES = {"name": "Talleres Anaga S.L.", "tax_no": "B76123458", "email": "taller@anaga.example"}
+
+
+async def the_pair(world: World) -> Binding:
+    (pair,) = await world.bindings()
+    return pair
+
+
+async def test_a_dry_run_tells_the_difference_and_writes_nothing(world: World) -> None:
+    left_id = await world.left.make(**TALLERES, city="Adeje")
+    await world.quiet()
+    await world.stop_sync()
+    await world.left.edit(left_id, city="La Laguna")
+    await world.control.forget_calls()
+    wants = replay.Wants(workspace=WORKSPACE, record=left_id)
+    dry = await replay.dry_run(
+        world.log, await world.used(), wants, database=world.parts.database, clock=world.clock, repair=False
+    )
+    assert dry.records == 1
+    ((_flow, _account, record_id, found),) = dry.previews
+    assert record_id == left_id
+    assert [(each.name, each.left, each.right) for each in found.fields if each.writes] == [
+        ("city", "La Laguna", "Adeje")
+    ]
+    assert await world.control.count("sugester", "PUT") == 0
+    assert (await world.right.only())["city"] == "Adeje"
+
+
+async def test_replay_looks_again_at_what_the_log_tells_once(any_world: World) -> None:
+    world = any_world
+    left_id = await world.left.make(**TALLERES, city="Adeje")
+    await world.quiet()
+    await world.control.turn("bitfactura", "hooks_lost")
+    await world.left.edit(left_id, city="La Laguna")
+    await world.control.mend("bitfactura", "hooks_lost")
+    wants = replay.Wants(workspace=WORKSPACE, system="bitfactura", kind="customer")
+    first = await replay.begin(world.parts.database, wants, "nudge", clock=world.clock, new_id=world.parts.new_id)
+    await world.quiet()
+    assert (await world.right.only())["city"] == "La Laguna"
+
+    # What a replay appended is no change of a system: the next replay leaves it out.
+    taken = [entry async for entry in replay.chosen(world.log, wants)]
+    everything = [entry async for entry in world.log.read(workspace=WORKSPACE)]
+    assert {entry.change.run for entry in everything} == {"", first.id}
+    assert all(not entry.change.run for entry in taken)
+
+
+async def test_repair_overwrites_what_we_wrote_and_leaves_what_a_person_wrote(world: World) -> None:
+    left_id = await world.left.make(**TALLERES, city="Adeje", street="Calle Uno")
+    await world.quiet()
+    right_id = (await the_pair(world)).right_id
+    await world.right.edit(right_id, street="Calle Dos")
+    await world.stop_sync()
+    await spoil_base(world)
+    world.start_sync()
+    wants = replay.Wants(workspace=WORKSPACE, record=left_id)
+    await replay.begin(world.parts.database, wants, "repair", clock=world.clock, new_id=world.parts.new_id)
+    await world.quiet()
+    there = await world.right.only()
+    assert there["street"] == "Calle Dos"
+    assert there["city"] == "Adeje"
+
+
+async def spoil_base(world: World) -> None:
+    """As if our map had been wrong: the right side shows a value that we wrote, and that is not the left's."""
+    pair = await the_pair(world)
+    flow = (await world.used()).flows[(await world.flow(CUSTOMERS)).id]
+    digest = flow.digester(flow.spec.entity)
+    await world.right.edit(pair.right_id, city="Wrong by our map")
+    base = pair.base
+    shown = dict(base.right.shown) | {"city": digest("city", "Wrong by our map")}
+    spoiled = replace(base, right=replace(base.right, shown=shown))
+    await world.parts.database.run(
+        lambda connection: bindings.save(
+            connection, pair, expected=pair.version, base=spoiled, now=world.clock.now()
+        )
+    )
+
+
+async def test_an_export_is_a_cloud_event_with_the_vendors_body(world: World) -> None:
+    await world.left.make(**TALLERES)
+    await world.quiet()
+    wants = replay.Wants(workspace=WORKSPACE)
+    entries: list[Entry] = [entry async for entry in replay.chosen(world.log, wants)]
+    event = replay.exported(entries[0], world.parts.keys.log)
+    assert event["type"] == "puente.customer.changed"
+    assert event["source"] == "/bitfactura/acme.bitfactura"
+    assert "Talleres Anaga" in event["data"]
+    stored = entries[0].change.body
+    assert stored is not None
+    assert b"Talleres" not in stored
+
+
+async def test_the_doctor_switches_a_hook_on_again_and_the_gap_is_swept(new_world: NewWorld) -> None:
+    world = await new_world()
+    await world.connect(hooks=())
+    await world.go_live()
+    public = world.parts.settings.model_copy(update={"public_url": world.public_url})
+    parts = replace(world.parts, settings=public)
+    used = await world.used()
+    first = {report.system: report for report in await doctor.examine(parts, used)}
+    assert {line.state for line in first["bitfactura"].hooks} == {"registered"}
+    again = {report.system: report for report in await doctor.examine(parts, used)}
+    assert {line.state for line in again["bitfactura"].hooks} == {"active"}
+    rows = (await world.control.get("webhooks", system="bitfactura"))["webhooks"]
+    assert len(rows) == len(again["bitfactura"].hooks), "running it again leaves one set"
+
+    await world.control.turn("bitfactura", "hooks_off")
+    await world.left.make(**TALLERES)
+    await world.control.mend("bitfactura", "hooks_off")
+    revived = {report.system: report for report in await doctor.examine(parts, used)}
+    assert {line.state for line in revived["bitfactura"].hooks} == {"switched on again"}
+    await world.quiet()
+    assert (await world.right.only())["name"] == TALLERES["name"]
+
+
+async def test_a_restored_backup_doubles_nothing(any_world: World) -> None:
+    """The store forgets everything since the backup; what was made since is found by our reference or its keys."""
+    world = any_world
+    kept = await world.left.make(name="Made before the backup", email="before@x.example")
+    await world.quiet()
+    backup = await bindings_of(world)
+    await world.left.make(name="Without any key")
+    await world.left.make(**TALLERES)
+    invoice_client = str((await world.left.named("Without any key"))["id"])
+    await world.left.make("invoices", kind="vat", client_id=invoice_client, positions=[ONE_POSITION])
+    await world.quiet()
+    await world.stop_sync()
+    await restore(world, backup)
+
+    reports = await recovery.recover(world.parts, await world.used(), actor="operator")
+    customers = reports[(await world.flow(CUSTOMERS)).id]
+    assert customers.counts.get("left/new", 0) == 0, customers.counts
+    assert (await world.flow(CUSTOMERS)).state == "review"
+    await world.go_live(since=(world.clock.now() - timedelta(days=2)).date().isoformat())
+    assert await world.doubled() == []
+    assert len(await world.right.all()) == 3
+    assert len(await world.right.all("deals")) == 1
+    assert await world.differences() == []
+    assert kept in {pair.left_id for pair in await world.bindings()}
+
+
+ONE_POSITION = {"name": "Revisión", "quantity": 1, "tax": 21, "total_price_gross": "121.00"}
+
+
+async def bindings_of(world: World) -> set[str]:
+    return {pair.id for pair in await world.bindings()} | {pair.id for pair in await world.bindings("invoice")}
+
+
+async def restore(world: World, backup: set[str]) -> None:
+    """Bring the store back to the time of the backup: what it knew then, it knows; nothing else."""
+
+    async def unit(connection: Any) -> None:
+        names = ", ".join(f"'{name}'" for name in backup)
+        await connection.execute(text(f"DELETE FROM binding WHERE id NOT IN ({names})"))  # noqa: S608
+        for table in ("intent", "intent_key", "waiting", "attempt"):
+            await connection.execute(text(f"DELETE FROM {table}"))  # noqa: S608
+
+    await world.parts.database.run(unit)
+
+
+async def test_a_forgotten_person_is_erased_and_never_synced_again(world: World) -> None:
+    left_id = await world.left.make(**TALLERES)
+    other = await world.left.make(name="Somebody else", email="else@x.example")
+    await world.quiet()
+    account = await world.account("bitfactura")
+    erased = await recovery.forget(
+        world.parts, await world.used(), account.id, "clients", left_id, actor="operator"
+    )
+    assert (erased.bindings, erased.keys > 0, erased.attempts > 0) == (1, True, True)
+    assert erased.log_empty_by > world.clock.now() + timedelta(days=13)
+    await world.left.edit(left_id, city="Adeje")
+    await world.left.edit(other, city="Adeje")
+    await world.quiet()
+    assert (await world.right.named(TALLERES["name"]))["city"] is None
+    assert (await world.right.named("Somebody else"))["city"] == "Adeje"
+    forgotten = next(pair for pair in await world.bindings() if pair.left_id == left_id)
+    assert (forgotten.state, dict(forgotten.base.left.shown)) == ("forgotten", {})
+
+
+async def test_a_move_takes_everything_along(world: World, postgres: Postgres, tmp_path: Path) -> None:
+    left_id = await world.left.make(**TALLERES)
+    await world.quiet()
+    await world.stop_sync()
+    url = await postgres.database()
+    try:
+        copied = await recovery.move(world.parts, world.log, url)
+        assert (copied["workspace"], copied["account"], copied["binding"]) == (1, 2, 1)
+        target = Database(url)
+        try:
+            await schema.check(target)
+            flow = (await world.used()).flows[(await world.flow(ASUNTOS)).id]
+            moved = await target.read(
+                lambda connection: bindings.find(connection, flow.bridge.id, "customer", "", "left", left_id)
+            )
+            assert moved == await the_pair(world)
+        finally:
+            await target.close()
+    finally:
+        await postgres.drop(url)
