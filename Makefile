@@ -13,7 +13,7 @@ PYTHON = $(shell for each in $(CANDIDATES); do \
   "$$each" -c '$(SUITABLE)' >/dev/null 2>&1 && { echo "$$each"; break; }; done)
 endif
 
-.PHONY: demo test check format lint types unit lock clean
+.PHONY: demo test check format lint types unit kill lock clean
 
 $(BIN)/python:
 	@python="$(PYTHON)"; test -n "$$python" && "$$python" -c '$(SUITABLE)' >/dev/null 2>&1 || { \
@@ -52,6 +52,12 @@ types: $(STAMP)
 
 unit: $(STAMP)
 	$(BIN)/python -m pytest tests/unit tests/architecture -q
+
+# Real processes killed at random under load, then both sides compared: docs/kill-rig.md. N kills, repeatable by SEED.
+N ?= 100
+SEED ?= 1
+kill: $(STAMP)
+	$(BIN)/python -m tests.kill --kills $(N) --seed $(SEED)
 
 lock:
 	uv pip compile pyproject.toml --extra dev --generate-hashes --universal --python-version 3.11 \

@@ -58,6 +58,9 @@ WORDS: Final[Mapping[str, Text]] = {
     ),
     "sweeps asked": _text("{count} sweeps are asked for.", "Se han pedido {count} consultas."),
     "quiet": _text("Quiet: both sides agree.", "En calma: ambos lados coinciden."),
+    "quiet but": _text(
+        "Quiet: nothing is left to do without a person.", "En calma: lo que queda necesita a una persona."
+    ),
     "not quiet": _text("Not quiet yet: {what}.", "Todavía no está en calma: {what}."),
     "asks person": _text(
         "{count} records need a person; `puente waiting list` shows them.",

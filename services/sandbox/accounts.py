@@ -2,8 +2,15 @@
 
 from collections import defaultdict
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from services.sandbox.storage import Fields, Table
+
+
+class Store(Protocol):
+    """What one vendor keeps in a form of its own."""
+
+    def clear(self) -> None: ...
 
 
 @dataclass(kw_only=True, eq=False)
@@ -21,6 +28,7 @@ class Account:
     counters: defaultdict[str, int] = field(default_factory=lambda: defaultdict(int))
     sums: dict[str, tuple[int, dict[int, str]]] = field(default_factory=dict)
     """Cached sums over a table, with the revision of the table that they were made from."""
+    stores: dict[str, Store] = field(default_factory=dict)
 
     @property
     def prefixed_token(self) -> str:
@@ -33,3 +41,5 @@ class Account:
         if data:
             self.counters.clear()
             self.sums.clear()
+            for store in self.stores.values():
+                store.clear()

@@ -1,12 +1,12 @@
 """The control API: accounts, stored records, faults, switches, counts, the clock. No vendor has it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Annotated, Literal
 
 import msgspec
-from fastapi import APIRouter, HTTPException, Request
+from fastapi import APIRouter, HTTPException, Query, Request
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from services.sandbox import faults, hook_rows
@@ -58,6 +58,8 @@ class Seed(_Body):
     account: str | None = None
     resource: str
     records: list[dict[str, JsonValue]]
+    year: str | None = None
+    """Where the vendor keeps a database for each year; its newest one if not given."""
 
 
 class Drain(_Body):
@@ -93,14 +95,14 @@ def control_router(world: World, endpoints: Mapping[str, VendorEndpoint]) -> API
 
 
 def systems_of(world: World, origin: str) -> dict[str, dict[str, str]]:
-    return {name: access(world.account(name), origin) for name in world.systems}
+    return {name: access(world, world.account(name), origin) for name in world.systems}
 
 
-def access(account: Account, origin: str) -> dict[str, str]:
+def access(world: World, account: Account, origin: str) -> dict[str, str]:
     """What a user needs to connect."""
     return {
         "base_url": f"{origin}/{account.system}",
-        "token": account.prefixed_token,
+        "token": world.token(account),
         "account": account.name,
     }
 
@@ -130,7 +132,7 @@ def _add_accounts(router: APIRouter, world: World) -> None:
             raise HTTPException(404, f"no system {new.system!r}") from None
         except ValueError as problem:
             raise HTTPException(409, str(problem)) from None
-        return access(account, _origin(request))
+        return access(world, account, _origin(request))
 
     @router.get("/accounts")
     async def accounts(request: Request) -> dict[str, list[dict[str, str]]]:
@@ -138,7 +140,7 @@ def _add_accounts(router: APIRouter, world: World) -> None:
             "accounts": [
                 {
                     "system": system,
-                    **access(account, _origin(request)),
+                    **access(world, account, _origin(request)),
                     "login": account.login,
                     "password": account.password,
                 }
@@ -242,14 +244,19 @@ def _add_records(router: APIRouter, world: World, endpoints: Mapping[str, Vendor
 
     @router.get("/records")
     async def records(
-        system: str, resource: str, account: str | None = None, deleted: str = "false"
-    ) -> dict[str, list[dict[str, object]]]:
-        """Live records; with `deleted=true` all, with `deleted=only` the deleted ones."""
+        system: str,
+        resource: str,
+        account: str | None = None,
+        deleted: str = "false",
+        year: str | None = None,
+        limit: Annotated[int | None, Query(ge=1)] = None,
+    ) -> dict[str, object]:
+        """Live records; with `deleted=true` all, with `deleted=only` the deleted ones; the last `limit` of them."""
         found = _account(world, system, account)
         _seeder(world, system, resource)
-        table = found.tables[resource]
-        chosen = table.live() if deleted in ("false", "0", "") else table.everything()
-        return {"records": [_dump(r) for r in chosen if deleted != "only" or r.deleted]}
+        chosen = _chosen(world, found, resource, deleted, year)
+        shown = chosen if limit is None else chosen[-limit:]
+        return {"records": [_dump(r) if isinstance(r, Record) else r for r in shown], "total": len(chosen)}
 
     @router.post("/owner")
     async def owner(act: OwnerAct) -> dict[str, object]:
@@ -257,6 +264,18 @@ def _add_records(router: APIRouter, world: World, endpoints: Mapping[str, Vendor
         account = _account(world, act.system, act.account)
         answer = endpoints[act.system].act(account, act.method, act.path, dict(act.body))
         return {"status": answer.status, "body": _readable(answer)}
+
+
+def _chosen(
+    world: World, account: Account, resource: str, deleted: str, year: str | None
+) -> Sequence[Record | Fields]:
+    shelf = world.systems[account.system].shelf
+    if shelf is not None:
+        return [] if deleted == "only" else shelf(world, account, resource, year)
+    table = account.tables[resource]
+    if deleted in ("false", "0", ""):
+        return table.live()
+    return [record for record in table.everything() if deleted != "only" or record.deleted]
 
 
 def _seeder(world: World, system: str, resource: str) -> Callable[[Call, Fields], Record]:
@@ -272,7 +291,8 @@ def _insert(
 ) -> int:
     """`created_at`, `updated_at` and `deleted` may be given; everything else is as if a person had typed it."""
     given: Fields = dict(wanted.records[number])
-    call = Call(world=world, account=account, now=world.clock.now(), quiet=True)
+    year = () if wanted.year is None else (("year", wanted.year),)
+    call = Call(world=world, account=account, now=world.clock.now(), query=year, quiet=True, owner=True)
     try:
         record = create(call, given)
     except Refused as refused:
@@ -347,11 +367,12 @@ def _add_hooks(router: APIRouter, world: World) -> None:
     async def add_row(row: HookRow) -> dict[str, object]:
         """Saves a row as in the vendor's settings page; also where the vendor has no API for it."""
         account = _account(world, row.system, row.account)
-        call = Call(world=world, account=account, now=world.clock.now())
+        call = Call(world=world, account=account, now=world.clock.now(), owner=True)
+        save = world.systems[row.system].save_hook or hook_rows.create
         try:
-            return _dump(hook_rows.create(call, row.model_dump(include={"kind", "url", "api_token", "active"})))
+            return _dump(save(call, row.model_dump(include={"kind", "url", "api_token", "active"})))
         except Refused as refused:
-            raise HTTPException(422, parse_object(refused.answer.body)["message"]) from None
+            raise HTTPException(422, refused.answer.body.decode()) from None
 
     @router.delete("/webhooks/{row_id}")
     async def delete_row(row_id: int, system: str, account: str | None = None) -> dict[str, bool]:

@@ -10,29 +10,19 @@ from starlette.types import Receive, Scope, Send
 from services.sandbox.accounts import Account
 from services.sandbox.faults import ActiveFault
 from services.sandbox.storage import Fields
-from services.sandbox.system import Call, Incoming, ListFault, Route, Routes, System
+from services.sandbox.system import SAID_BY_FAULTS, Call, Incoming, ListFault, Route, Routes, System
 from services.sandbox.wire import (
-    HTML_TYPE,
     Answer,
     BadJsonError,
     Dropped,
     Refused,
     error,
-    json_answer,
-    not_found,
-    parse_object,
 )
 from services.sandbox.world import World
 
 BODY_LIMIT = 4 * 1024 * 1024
 ABORT_EXTENSION = "sandbox.close"
 """Key of the ASGI scope's extensions under which the server hands over how to close the connection."""
-
-LOGIN_HTML = b"""<!DOCTYPE html><html><head><title>Iniciar sesion</title></head><body>
-<form action="/login" method="post"><input name="login"><input name="password" type="password">
-<button>Entrar</button></form></body></html>"""
-ERROR_HTML = b"""<!DOCTYPE html><html><head><title>500</title></head><body>
-<h1>We're sorry, but something went wrong.</h1></body></html>"""
 
 WRITES = frozenset({"create", "update", "delete"})
 
@@ -41,7 +31,9 @@ class VendorEndpoint:
     def __init__(self, world: World, system: System) -> None:
         self._world = world
         self._system = system
-        self._routes = Routes(system.routes)
+        self._dialect = system.dialect
+        self._routes = Routes(system.routes, loose=self._dialect.loose_paths)
+        self._desk = Routes(system.desk, loose=self._dialect.loose_paths)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -58,11 +50,21 @@ class VendorEndpoint:
 
     def act(self, account: Account, method: str, path: str, body: Fields) -> Answer:
         """What a person does in the vendor's own pages: no token, no faults, not counted."""
-        found = self._routes.find(method, path)
+        path, _, raw_query = path.partition("?")
+        asked = Incoming(method=method, path=path, raw_query=raw_query, headers={}, body=b"")
+        found = self._desk.find(method, path) or self._routes.find(method, path)
         if found is None:
-            return not_found().answer
+            return self._dialect.unknown_path(self._world, asked)
         route, params = found
-        call = Call(world=self._world, account=account, now=self._world.clock.now(), path=params, body=body)
+        call = Call(
+            world=self._world,
+            account=account,
+            now=self._world.clock.now(),
+            path=params,
+            query=tuple(asked.query()),
+            body=body,
+            owner=True,
+        )
         try:
             return route.handler(call)
         except Refused as refused:
@@ -81,23 +83,30 @@ class VendorEndpoint:
         if failed is not None:
             return failed
         if found is None:
-            raise not_found()
+            return self._dialect.unknown_path(self._world, incoming)
         if refused is not None:
             raise refused
         if account is None:
-            raise not_found()
+            return self._dialect.unknown_path(self._world, incoming)
         self._keep_to_the_rate(account)
-        return self._handle(incoming, found[0], found[1], account, body, where)
+        answer = self._handle(incoming, found[0], found[1], account, body, where)
+        if self._take("truncated", account, where):
+            return replace(answer, body=answer.body[: len(answer.body) // 2])
+        return answer
 
     def _sign_in(self, incoming: Incoming, route: Route | None) -> tuple[Fields, Account | None, Refused | None]:
+        body: Fields = {}
+        unreadable: Refused | None = None
         try:
-            body = parse_object(incoming.body)
+            body = self._dialect.parse(incoming)
         except BadJsonError as problem:
-            return {}, None, error(400, f"Error occurred while parsing request parameters: {problem}")
+            unreadable = Refused(self._dialect.bad_body(self._world, problem))
+            if self._dialect.token_in_body:
+                return {}, None, unreadable
         if route is not None and route.open:
-            return body, self._world.account(self._system.name), None
+            return body, self._world.account(self._system.name), unreadable
         try:
-            return body, self._system.sign_in(self._world, incoming, body), None
+            return body, self._system.sign_in(self._world, incoming, body), unreadable
         except Refused as refused:
             return body, None, refused
 
@@ -127,6 +136,8 @@ class VendorEndpoint:
             if late is not None:
                 self._world.later(late.seconds, lambda: self._create_late(route, call))
                 raise Dropped
+            if self._system.rival is not None and self._take("number_taken", account, where):
+                self._system.rival(call)
         answer = route.handler(call)
         if route.action == "create" and self._take("create_then_drop", account, where):
             raise Dropped
@@ -156,12 +167,15 @@ class VendorEndpoint:
         if hang is not None:
             await self._hang(hang, receive)
             raise Dropped
-        for name, fail in _SIMPLE_FAULTS.items():
+        for name in SAID_BY_FAULTS:
             fault = self._take(name, account, where)
             if fault is not None:
-                return fail(fault)
+                return self._dialect.said_by(name)(fault.seconds)
         if account is not None and self._take("token_revoked", account, where):
             return self._system.revoked(self._world, account, incoming)
+        logs_in = route is not None and route.action == "login"
+        if account is not None and not logs_in and self._take("token_expired", account, where):
+            return (self._system.expired or self._system.revoked)(self._world, account, incoming)
         if route is not None and route.action in WRITES and self._take("token_read_only", account, where):
             return self._system.read_only()
         return None
@@ -201,21 +215,10 @@ class VendorEndpoint:
             account.counters["rate:second"], account.counters["rate:used"] = second, 0
         account.counters["rate:used"] += 1
         if account.counters["rate:used"] > limit:
-            raise Refused(json_answer(_TOO_MANY, 429, **{"Retry-After": "1"}))
+            raise Refused(self._dialect.said_by("rate_limit")(1.0))
 
     def _take(self, name: str, account: Account | None, where: str) -> ActiveFault | None:
         return self._world.faults.take(self._system.name, name, account.name if account else None, where)
-
-
-_TOO_MANY = {"code": "error", "message": "Demasiadas peticiones"}
-
-_SIMPLE_FAULTS: dict[str, Callable[[ActiveFault], Answer]] = {
-    "rate_limit": lambda f: json_answer(_TOO_MANY, 429, **{"Retry-After": f"{f.seconds:g}"}),
-    "rate_limit_silent": lambda _: Answer(status=429),
-    "server_error": lambda _: Answer(status=500, body=ERROR_HTML, content_type=HTML_TYPE),
-    "error_with_200": lambda _: json_answer({"code": "error", "message": "No se ha podido realizar"}),
-    "login_page": lambda _: Answer(body=LOGIN_HTML, content_type=HTML_TYPE),
-}
 
 
 # ASGI

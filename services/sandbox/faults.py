@@ -27,15 +27,25 @@ FAULTS: tuple[Fault, ...] = (
     Fault(name="rate_limit", meaning="429 with Retry-After: `seconds`.", seconds=1.0),
     Fault(name="rate_limit_silent", meaning="429 with an empty body and no Retry-After."),
     Fault(name="server_error", meaning="500 with an HTML page."),
+    Fault(name="unavailable", meaning="503 (Clientify: 504) with the HTML page of a gateway."),
+    Fault(name="truncated", meaning="The request is done; the answer's body breaks off in the middle."),
     Fault(name="error_with_200", meaning="200 with an error in the body; nothing was done."),
     Fault(name="login_page", meaning="200 with the HTML page that asks to log in."),
     Fault(name="token_revoked", meaning="The token is refused as if its user had been removed."),
+    Fault(
+        name="token_expired",
+        meaning="The token's time is over at once; a new login helps. Where tokens last, as token_revoked.",
+    ),
     Fault(name="token_read_only", meaning="Reads work; every write is answered 403."),
     Fault(name="create_then_drop", meaning="A create is done, then the connection closes without an answer."),
     Fault(
         name="create_late",
         meaning="A create closes the connection at once; the record appears `seconds` later.",
         seconds=5.0,
+    ),
+    Fault(
+        name="number_taken",
+        meaning="Where the writer chooses the number: another program takes it a moment before a create.",
     ),
     Fault(
         name="stale_read",

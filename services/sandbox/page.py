@@ -25,7 +25,7 @@ def add_page(app: FastAPI, world: World) -> None:
                 "name": system.name,
                 "title": system.title,
                 "base_url": f"{str(request.base_url).rstrip('/')}/{system.name}",
-                "token": world.account(system.name).prefixed_token,
+                "token": world.token(world.account(system.name)),
                 "panels": [asdict(panel) for panel in system.panels],
             }
             for system in world.systems.values()

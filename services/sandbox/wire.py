@@ -13,6 +13,14 @@ from services.sandbox.storage import Fields
 JSON_TYPE = "application/json; charset=utf-8"
 HTML_TYPE = "text/html; charset=utf-8"
 
+LOGIN_HTML = b"""<!DOCTYPE html><html><head><title>Iniciar sesion</title></head><body>
+<form action="/login" method="post"><input name="login"><input name="password" type="password">
+<button>Entrar</button></form></body></html>"""
+ERROR_HTML = b"""<!DOCTYPE html><html><head><title>500</title></head><body>
+<h1>We're sorry, but something went wrong.</h1></body></html>"""
+GATEWAY_HTML = b"""<html><head><title>Service Temporarily Unavailable</title></head><body>
+<center><h1>Service Temporarily Unavailable</h1></center></body></html>"""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:

@@ -75,6 +75,10 @@ class World:
     def accounts(self, system: str) -> list[Account]:
         return list(self._accounts[system].values())
 
+    def token(self, account: Account) -> str:
+        """The credential that a user would paste."""
+        return self.systems[account.system].token(account)
+
     def account_of_token(self, system: str, token: str) -> Account | None:
         """The account of a token in either form, `SECRET` or `SECRET/ACCOUNT`."""
         secret, slash, name = token.rpartition("/")
@@ -117,7 +121,7 @@ class World:
         if not system.hooks_enabled(self, account):
             return
         for hook in account.tables["webhooks"].live():
-            if hook.fields.get("kind") == kind and hook.fields.get("active"):
+            if system.hook_wants(hook, kind) and hook.fields.get("active"):
                 body = system.hook_body(self, account, hook, kind, record)
                 self.courier.send(account, hook, kind, body)
 

@@ -23,7 +23,7 @@ SHORT_SESSIONS = "?session_timeout=2&heartbeat=0.4"
 async def rig(tmp_path: Path, processes: Processes) -> AsyncIterator[Rig]:
     """On one machine: SQLite, one sync process at a time."""
     async with Rig.opened(tmp_path, settings_for(tmp_path, attempt_seconds=5)) as opened:
-        yield await _live(opened, processes)
+        yield await made_live(opened, processes)
 
 
 @pytest.fixture
@@ -37,10 +37,11 @@ async def grown_rig(
         stack.push_async_callback(postgres.drop, store_url)
         settings = settings_for(tmp_path, attempt_seconds=5, log_url=place.url, store_url=store_url)
         opened = await stack.enter_async_context(Rig.opened(tmp_path, settings))
-        yield await _live(opened, processes)
+        yield await made_live(opened, processes)
 
 
-async def _live(opened: Rig, processes: Processes) -> Rig:
+async def made_live(opened: Rig, processes: Processes) -> Rig:
+    """Both flows live; sync is stopped again."""
     opened.processes = processes
     await opened.connect()
     await opened.go_live()

@@ -26,14 +26,28 @@ _COMMON: Final = {"--json": 0, "--lang": 1, "--env-file": 1}
 @lru_cache(maxsize=1)
 def tracked() -> Sequence[Path]:
     """Every file of the project, also one that is not committed yet; ignored ones are left out."""
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT,
-        capture_output=True,
-        check=True,
-        timeout=30,
-    ).stdout.decode()
+    try:
+        listed = subprocess.run(
+            ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+            cwd=ROOT,
+            capture_output=True,
+            check=True,
+            timeout=30,
+        ).stdout.decode()
+    except (OSError, subprocess.CalledProcessError):
+        return sorted(_files_below(ROOT))  # an unpacked archive, or a machine without git
     return [ROOT / name for name in sorted(filter(None, listed.split("\0"))) if (ROOT / name).is_file()]
+
+
+def _files_below(folder: Path) -> Iterator[Path]:
+    ignored = [line.strip("/") for line in (ROOT / ".gitignore").read_text(encoding="utf-8").splitlines() if line]
+    for each in folder.iterdir():
+        if each.name == ".git" or any(each.match(pattern) for pattern in ignored):
+            continue
+        if each.is_dir():
+            yield from _files_below(each)
+        else:
+            yield each
 
 
 @lru_cache(maxsize=1)

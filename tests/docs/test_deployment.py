@@ -1,4 +1,4 @@
-"""The image, the compose file and the example of settings: they fit together, to the program, and hold no secret."""
+"""The image, the compose file and the example of settings fit together and to the program, and hold no secret."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from shared.connectors.registry import CONNECTORS
 from shared.runtime.settings import Settings
 from tests.docs import pages
 from tests.docs.pages import Command
+from tests.support.kafka.runtime import KAFKA_VERSION
 
 OURS = "puente:"
 KEYS_OF_A_SERVICE = {
@@ -165,8 +166,6 @@ def test_volumes_are_declared_and_ports_stay_on_this_machine() -> None:
 
 
 def test_the_kafka_of_the_compose_file_is_the_one_that_is_tested() -> None:
-    from tests.support.kafka.runtime import KAFKA_VERSION
-
     assert services()["kafka"]["image"] == f"apache/kafka:{KAFKA_VERSION}"
     assert services()["kafka"]["environment"]["KAFKA_AUTO_CREATE_TOPICS_ENABLE"] == "false"
 

@@ -17,7 +17,7 @@ from shared.runtime.settings import Settings
 from tests.docs import pages
 
 FIELDS: dict[str, FieldInfo] = dict(DoorSettings.model_fields) | dict(Settings.model_fields)
-COMMANDS_ONLY = {"PUENTE_LANG"}
+COMMANDS_ONLY = {"PUENTE_LANG", "PUENTE_MOVE_STORE_URL"}
 TESTS_ONLY = {"PUENTE_RIG_FAILPOINTS", "PUENTE_RIG_WITHOUT"}
 
 
@@ -93,6 +93,16 @@ def test_every_setting_named_anywhere_exists() -> None:
         for word in re.findall(r"PUENTE_[A-Z0-9_]*[A-Z0-9]", text)
     }
     assert not sorted(each for each in named if each[1] not in known | compose_only | for_tests)
+
+
+def test_every_setting_that_the_program_mentions_is_in_the_table() -> None:
+    mentioned = {
+        word
+        for path in pages.tracked()
+        if path.suffix == ".py" and path.parts[len(pages.ROOT.parts)] in {"services", "shared"}
+        for word in re.findall(r"PUENTE_[A-Z0-9_]*[A-Z0-9]", path.read_text(encoding="utf-8"))
+    }
+    assert mentioned - {"PUENTE_RIG"} <= set(table())
 
 
 def test_what_is_for_tests_only_says_so() -> None:

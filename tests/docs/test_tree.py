@@ -9,7 +9,11 @@ import pytest
 from tests.docs import pages
 
 # Put together here, so that this file does not hold them itself.
-_HOSTS = ("pypi" + ".org", "python" + "hosted.org", "registry.npmjs" + ".org", "crates" + ".io") + (
+_HOSTS = (
+    "pypi" + ".org",
+    "python" + "hosted.org",
+    "registry.npmjs" + ".org",
+    "crates" + ".io",
     "proxy.golang" + ".org",
     "repo1.maven" + ".org",
     "repo.maven.apache" + ".org",

@@ -1,4 +1,4 @@
-"""The installation under fire: broker, database, sandbox, door and two sync processes, set up by the command line."""
+"""The installation under fire: broker, database, sandbox, door and two syncs, set up by the command line."""
 
 from __future__ import annotations
 
@@ -35,7 +35,9 @@ class CommandFailed(AssertionError):
 class Service:
     """A process of Puente that is started again and again, each time with failpoints of its own."""
 
-    def __init__(self, name: str, command: tuple[str, ...], env: Mapping[str, str], port: int, folder: Path) -> None:
+    def __init__(
+        self, name: str, command: tuple[str, ...], env: Mapping[str, str], port: int, folder: Path
+    ) -> None:
         self.name = name
         self.url = f"http://127.0.0.1:{port}"
         self.failpoints = ""

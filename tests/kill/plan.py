@@ -1,4 +1,4 @@
-"""The schedule of a run: who is killed or frozen when, which failpoints and faults are switched on. Pure; by a seed."""
+"""The schedule of a run: who is killed or frozen when, which failpoints and faults are on. Pure; by a seed."""
 
 from __future__ import annotations
 

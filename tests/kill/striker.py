@@ -20,7 +20,7 @@ from tests.support.processes import ProcessDied, ProcessStuck
 _LOOK: Final = 0.1
 _FROZEN_BY_ITSELF: Final = 6.0
 _UNREACHABLE: Final = 5
-"""The exit code of a service that does not reach the store or the log when it starts: its supervisor tries again."""
+"""The exit code of a service that reaches no store or no log when it starts: its supervisor tries again."""
 
 
 @dataclass
@@ -208,9 +208,7 @@ class Striker:
     async def _break(self, fault: Fault) -> None:
         vendors = self._place.vendors
         self.tally.faults[f"{fault.system} {fault.name}"] += 1
-        await vendors.turn(
-            fault.system, fault.name, times=fault.times, match=fault.match, seconds=fault.lasting
-        )
+        await vendors.turn(fault.system, fault.name, times=fault.times, match=fault.match, seconds=fault.lasting)
         await asyncio.sleep(fault.seconds)
         await vendors.turn(fault.system, fault.name, on=False)
 
@@ -220,5 +218,3 @@ def _is_stopped(service: Service) -> bool:
         assert service.process is not None
         return psutil.Process(service.process.pid).status() == psutil.STATUS_STOPPED
     return False
-
-

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import httpx
+
+from tests.support.waiting import until
 
 Json = dict[str, Any]
 """A record as the sandbox stores it."""
@@ -104,6 +107,14 @@ class Owner:
     async def shows(self, record_id: str, resource: str = "clients") -> Json | None:
         """One live record, as stored; None if it is not there."""
         return next((each for each in await self.all(resource) if str(each["id"]) == record_id), None)
+
+    async def has(self, name: str, resource: str = "clients", *, within: timedelta) -> Json:
+        """The record with this name, once it is there."""
+
+        async def found() -> Json | None:
+            return next((each for each in await self.all(resource) if each["name"] == name), None)
+
+        return await until(found, within=within, what=f"{self.system} has {name}")
 
     async def only(self, resource: str = "clients") -> Json:
         """The one record that there is."""

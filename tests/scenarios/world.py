@@ -20,6 +20,7 @@ from services.ingress import main as ingress
 from services.ingress.settings import Settings as DoorSettings
 from services.sandbox.server import Sandbox
 from services.sandbox.server import running as sandbox_running
+from shared import errors
 from shared.eventlog.port import EventLog
 from shared.flows.catalog import FLOWS
 from shared.flows.spec import TwoWay
@@ -45,6 +46,9 @@ QUICK = Rhythm(due=timedelta(milliseconds=25), timers=timedelta(milliseconds=25)
 # Budgets are the vendors' affair; stories are not about them.
 UNHURRIED: Mapping[str, str] = {"calls_per_minute": "600000", "calls_at_once": "16", "seconds_per_call": "4"}
 _JUMP = timedelta(milliseconds=5)
+_LOOK = timedelta(milliseconds=15)
+# The log or the store does not answer for a moment: then it is not known to be quiet.
+_AWAY = (errors.Retryable,)
 
 
 @dataclass
@@ -174,13 +178,16 @@ class World:
 
     async def sweep(self, *, full: bool = False) -> None:
         """As if the next sweeps were due now; returns when Puente is quiet again."""
+        await self.ask_for_sweeps(full=full)
+        await self.quiet()
+
+    async def ask_for_sweeps(self, *, full: bool = False) -> None:
         for account in (await self.used()).directory.accounts.values():
             await self.parts.database.run(
                 lambda connection, account=account: sweeps.request(  # type: ignore[misc]
                     connection, account.id, None, now=self.clock.now(), full=full
                 )
             )
-        await self.quiet()
 
     async def status(self) -> Status:
         return await views.status(self.parts, self.log, WORKSPACE)
@@ -202,7 +209,7 @@ class World:
             return status if settled >= 2 else None
 
         try:
-            return await until(is_quiet, within=within, what="Puente is quiet", every=timedelta(milliseconds=15))
+            return await until(is_quiet, within=within, what="Puente is quiet", every=_LOOK, ignoring=_AWAY)
         except AssertionError as late:
             raise AssertionError(f"{late}\n{await self.status()}\n{await self.waits()}") from None
 

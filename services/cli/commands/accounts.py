@@ -196,17 +196,16 @@ async def hook_lines(parts: Parts, used: Used, account: Account, *, register: bo
     if register:
         return await hooking.register(parts, used, account, parts.settings.public_url)
     connector = administration.connector_of(parts, account.system)
-    known = {
-        each.hook_kind: each for each in await parts.database.read(lambda c: stored.of_account(c, account.id))
-    }
+    rows = await parts.database.read(lambda connection: stored.of_account(connection, account.id))
+    known = {each.hook_kind: each for each in rows if each.generation == account.generation}
     return [
-        replace(
-            line, state="active" if known[line.hook_kind].active else "off", hook_id=known[line.hook_kind].hook_id
-        )
-        if line.hook_kind in known and known[line.hook_kind].generation == account.generation
-        else line
+        _as_stored(line, known[line.hook_kind]) if line.hook_kind in known else line
         for line in hooking.wanted(parts, account, connector, parts.settings.public_url)
     ]
+
+
+def _as_stored(line: HookLine, row: stored.Hook) -> HookLine:
+    return replace(line, state="active" if row.active else "off", hook_id=row.hook_id or "")
 
 
 def accounts_of(target: views.Target) -> list[Account]:

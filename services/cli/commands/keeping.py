@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from contextlib import nullcontext
 
 import typer
@@ -107,7 +108,9 @@ def forget(
             raise given.usage(f"{account} is a {target.what} and not an account.", "See `puente account list`.")
         system = target.home.accounts[target.id].system
         resource = story.resource_named(administration.connector_of(parts, system), kind)
-        if not yes and not cli.json:
+        if not yes and not sys.stdin.isatty():
+            raise given.usage("Forgetting cannot be undone.", "Say --yes to do it without being asked.")
+        if not yes:
             typer.confirm(f"Forget {resource} {record} of {target.id} for good?", abort=True, err=True)
         done = await recovery.forget(parts, target.used, target.id, resource, record, actor=given.actor())
         result = {

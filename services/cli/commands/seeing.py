@@ -248,7 +248,7 @@ def show_end(cli: Cli, found: Status) -> None:
 
 def _show_state(cli: Cli, found: Status) -> None:
     if found.quiet:
-        cli.say("quiet")
+        cli.say("quiet but" if found.needs_person or found.paused else "quiet")
     else:
         left = {"lag": found.lag, "open writes": found.intents, "running": found.running}
         parts = [f"{name} {count}" for name, count in left.items() if count]

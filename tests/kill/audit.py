@@ -1,0 +1,281 @@
+"""The judgement at the end of a run: what was doubled, what is missing, what differs and why."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+from shared.flows.catalog import asunto_bitfactura_sugester as asuntos
+from shared.flows.catalog import customer_bitfactura_sugester as customers
+from shared.model.normal import normal
+from shared.model.record import CUSTOMER, DEAL
+from shared.store.rows import Binding, Waiting
+from tests.kill.books import Books, unlogged
+from tests.kill.driver import LEFT, RIGHT, Client, Driver, Invoice
+from tests.kill.vendors import Json
+
+Kind = Literal[
+    "doubled",
+    "came back",
+    "missing",
+    "unbound",
+    "different",
+    "lost edit",
+    "late edit lost",
+    "hook not in the log",
+    "change not looked at",
+    "bug",
+    "flow paused",
+    "not quiet",
+    "ended",
+]
+
+# An edit that comes so long after the last one of the other side is no conflict: it must stand.
+LATE: Final = 120.0
+_SIDES: Final = (LEFT, RIGHT)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Violation:
+    """Something that must not be, in one sentence, with what the store and the vendors tell of it."""
+
+    kind: Kind
+    says: str
+    evidence: Sequence[str] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """`explained` are differences that a waiting row names; `persons` are rows put before a person, by reason."""
+
+    violations: Sequence[Violation]
+    explained: Sequence[str]
+    persons: Mapping[str, int]
+    clients: int
+    invoices: int
+    pairs: int
+    counts: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def by_kind(self) -> dict[str, int]:
+        return dict(Counter(each.kind for each in self.violations))
+
+
+def judge(books: Books, driver: Driver, hooks: Mapping[int, tuple[str, str, str]], ends: Sequence[str]) -> Verdict:
+    """Compare what people did with what is there now."""
+    audit = _Audit(books, driver)
+    violations = [
+        *audit.state(),
+        *(Violation(kind="ended", says=each) for each in ends),
+        *(Violation(kind="hook not in the log", says=each) for each in unlogged(books, hooks)),
+        *audit.changes(),
+        *(each for client in driver.clients.values() for each in audit.client(client)),
+        *(each for invoice in driver.invoices.values() for each in audit.invoice(invoice)),
+    ]
+    return Verdict(
+        violations=violations,
+        explained=audit.explained,
+        persons=dict(Counter(row.reason for row in books.waits if row.needs_person)),
+        clients=len(driver.clients),
+        invoices=len(driver.invoices),
+        pairs=sum(len(each) for each in books.pairs.values()),
+        counts={"accepted hooks": len(hooks), "log entries": len(books.entries)},
+    )
+
+
+class _Audit:
+    def __init__(self, books: Books, driver: Driver) -> None:
+        self.explained: list[str] = []
+        self._books = books
+        self._driver = driver
+        self._by_marker = {side: _grouped(books.clients[side], "email") for side in _SIDES}
+        self._by_id = {side: {str(each["id"]): each for each in books.clients[side]} for side in _SIDES}
+        self._pair_of = {
+            side: {pair.left_id if side == LEFT else pair.right_id: pair for pair in books.pairs["customer"]}
+            for side in _SIDES
+        }
+        self._deals = _grouped(books.deals, "name")
+        self._deal_by_id = {str(each["id"]): each for each in books.deals}
+        self._invoice_pairs = {pair.left_id: pair for pair in books.pairs["invoice"]}
+
+    # The whole
+
+    def state(self) -> Iterator[Violation]:
+        status = self._books.status
+        if not status.quiet:
+            says = (
+                f"lag {status.lag}, intents {status.intents}, waiting {dict(status.waiting)}, {status.running} run"
+            )
+            yield Violation(kind="not quiet", says=says, evidence=[_row(r) for r in self._books.waits][:20])
+        for flow in status.paused:
+            yield Violation(kind="flow paused", says=f"{flow.id}: {flow.pause_reason}")
+        for row in self._books.waits:
+            if row.reason == "bug":
+                yield Violation(kind="bug", says=_row(row), evidence=self._story_of_row(row))
+
+    def changes(self) -> Iterator[Violation]:
+        """Every change in the log was part of an attempt, or waits."""
+        known = self._books.seen_changes
+        missed = [e for e in self._books.entries if e.change.what != "gap" and e.change.id not in known]
+        for entry in missed[:20]:
+            change = entry.change
+            says = f"{change.system} {change.hook_kind} {change.record_id} {change.id} at {entry.position}"
+            story = self._books.story(change.system, change.resource, change.record_id)
+            yield Violation(kind="change not looked at", says=f"{len(missed)} in all; {says}", evidence=story)
+
+    # Clients
+
+    def client(self, client: Client) -> Iterator[Violation]:
+        found = {side: self._by_marker[side].get(client.marker, []) for side in _SIDES}
+        for side in _SIDES:
+            if len(found[side]) > 1:
+                ids = [each["id"] for each in found[side]]
+                says = f"{client.marker} is {len(ids)} times in {side}: {ids}"
+                # Only people delete: what stands beside a deleted one was made after it, or in doubt of it.
+                kind: Kind = "came back" if side in client.deleted_on else "doubled"
+                yield Violation(kind=kind, says=says, evidence=self._stories(found))
+        if client.deleted_on or not client.ids:
+            return
+        live = {side: [each for each in found[side] if not each["deleted"]] for side in _SIDES}
+        for side in _SIDES:
+            if not live[side]:
+                says = f"{client.marker}, made in {sorted(client.made_on)}, is not in {side}"
+                yield from self._unless_explained("missing", says, found)
+        if live[LEFT] and live[RIGHT]:
+            yield from self._pair(client, live[LEFT][0], live[RIGHT][0], found)
+
+    def _pair(
+        self, client: Client, left: Json, right: Json, found: Mapping[str, Sequence[Json]]
+    ) -> Iterator[Violation]:
+        pair = self._pair_of[LEFT].get(str(left["id"]))
+        if pair is None or pair.right_id != str(right["id"]) or pair.state != "active":
+            says = f"{client.marker}: {left['id']} and {right['id']} are not one active pair: {_pair_text(pair)}"
+            yield from self._unless_explained("unbound", says, found)
+            return
+        for name in customers.FLOW.shared_fields():
+            values = [_normal(name, each.get(name)) for each in (left, right)]
+            if values[0] != values[1]:
+                shown = f"{left.get(name)!r} and {right.get(name)!r}; people wrote {client.wrote.get(name)}"
+                says = f"{client.marker} ({left['id']}-{right['id']}) {name}: {shown}"
+                yield from self._unless_explained("different", says, found)
+            elif name in client.wrote:
+                yield from self._stands(client, name, left, found)
+
+    def _stands(
+        self, client: Client, name: str, left: Json, found: Mapping[str, Sequence[Json]]
+    ) -> Iterator[Violation]:
+        """Both sides show the last value of one side; of the later one, where the two were no conflict."""
+        wrote = client.wrote[name]
+        shown = _normal(name, left.get(name))
+        last = {side: _normal(name, value) for side, (value, _at) in wrote.items()}
+        says = f"{client.marker} {name} shows {left.get(name)!r}; people wrote {wrote}"
+        if shown not in last.values():
+            yield from self._unless_explained("lost edit", says, found)
+            return
+        ordered = sorted(wrote.items(), key=lambda each: each[1][1])
+        (_, (_, first_at)), (side, (_, last_at)) = ordered[0], ordered[-1]
+        if last_at - first_at >= LATE and shown != last[side]:
+            yield from self._unless_explained("late edit lost", says, found)
+
+    # Documents
+
+    def invoice(self, invoice: Invoice) -> Iterator[Violation]:
+        deals = self._deals.get(f"Factura {invoice.number}", [])
+        story = self._books.story(LEFT, "invoices", str(invoice.id))
+        if len(deals) > 1:
+            says = f"{invoice.number} ({invoice.id}) has {len(deals)} Asuntos: {[each['id'] for each in deals]}"
+            yield Violation(kind="doubled", says=says, evidence=story)
+        row = self._books.row_of(LEFT, "invoices", str(invoice.id))
+        pair = self._invoice_pairs.get(str(invoice.id))
+        deal = self._deal_by_id.get(pair.right_id) if pair is not None else None
+        if not deals:
+            if not invoice.cancelled:
+                yield from self._or_row("missing", f"{invoice.number} ({invoice.id}) has no Asunto", row, story)
+            return
+        if pair is None or deal is None:
+            says = f"{invoice.number} ({invoice.id}) and its Asunto {deals[0]['id']} are no pair"
+            yield from self._or_row("unbound", says, row, story)
+            return
+        for name, wanted, shown in self._deal_differences(invoice, deal):
+            says = f"{invoice.number} ({invoice.id}-{pair.right_id}) {name}: {shown!r} and not {wanted!r}"
+            yield from self._or_row("different", says, row, story)
+
+    def _deal_differences(self, invoice: Invoice, deal: Json) -> Iterator[tuple[str, object, object]]:
+        price = DEAL.fields["price"]
+        gross, shown = (normal(price, str(each), country="ES") for each in (invoice.gross, deal.get("price")))
+        if gross != shown:
+            yield "price", gross, shown
+        status = "paid" if invoice.paid else "canceled" if invoice.cancelled else "issued"
+        text = asuntos._STATUSES["es"][status]
+        status_id = deal.get("status_id")
+        now = self._books.deal_statuses.get(int(status_id)) if status_id is not None else None
+        if now != text:
+            yield "status", text, now
+        client = self._driver.clients[invoice.client]
+        pair = self._pair_of[LEFT].get(str(client.ids.get(LEFT)))
+        wanted = pair.right_id if pair is not None else None
+        if str(deal.get("client_id")) != wanted:
+            yield "client", wanted, deal.get("client_id")
+
+    # How
+
+    def _unless_explained(self, kind: Kind, says: str, found: Mapping[str, Sequence[Json]]) -> Iterator[Violation]:
+        rows = [
+            row
+            for side in _SIDES
+            for each in found[side]
+            if (row := self._books.row_of(side, "clients", str(each["id"]))) is not None
+        ]
+        if rows:
+            self.explained.append(f"{says}: {'; '.join(_row(row) for row in rows)}")
+            return
+        yield Violation(kind=kind, says=says, evidence=self._stories(found))
+
+    def _or_row(self, kind: Kind, says: str, row: Waiting | None, story: Sequence[str]) -> Iterator[Violation]:
+        if row is not None:
+            self.explained.append(f"{says}: {_row(row)}")
+            return
+        yield Violation(kind=kind, says=says, evidence=story)
+
+    def _stories(self, found: Mapping[str, Sequence[Json]]) -> list[str]:
+        lines: list[str] = []
+        for side in _SIDES:
+            for each in found[side]:
+                record_id = str(each["id"])
+                lines.append(
+                    f"{side} {record_id}: {_short(each)} {_pair_text(self._pair_of[side].get(record_id))}"
+                )
+                lines += [f"  {line}" for line in self._books.story(side, "clients", record_id)]
+        return lines
+
+    def _story_of_row(self, row: Waiting) -> list[str]:
+        return self._books.story(row.account_id.partition(".")[2], row.resource, row.record_id)
+
+
+def _grouped(records: Sequence[Json], name: str) -> dict[str, list[Json]]:
+    found: dict[str, list[Json]] = {}
+    for each in records:
+        found.setdefault(str(each.get(name)), []).append(each)
+    return found
+
+
+def _normal(name: str, value: object) -> str:
+    plain = value if value is None or isinstance(value, bool) else str(value)
+    return normal(CUSTOMER.fields[name], plain, country="ES")
+
+
+def _short(record: Json) -> str:
+    names = ("created_at", "updated_at", "deleted", "external_id", *(n for n in CUSTOMER.fields if record.get(n)))
+    return " ".join(f"{name}={record.get(name)!r}" for name in names if record.get(name) is not None)
+
+
+def _pair_text(pair: Binding | None) -> str:
+    return "no pair" if pair is None else f"pair {pair.left_id}-{pair.right_id} {pair.state} v{pair.version}"
+
+
+def _row(row: Waiting) -> str:
+    asks = "a person" if row.needs_person else f"until {row.not_before:%H:%M:%S}"
+    where = f"{row.account_id} {row.resource} {row.record_id}"
+    return f"{where} waits ({row.reason}, {asks}, tries {row.tries}): {row.says}"

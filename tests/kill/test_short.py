@@ -1,0 +1,38 @@
+"""The rig, short: a handful of kills under load, and nothing is doubled, missing or different at the end."""
+
+from __future__ import annotations
+
+from itertools import islice
+from pathlib import Path
+
+import pytest
+
+from tests.kill.plan import Plan
+from tests.kill.report import told
+from tests.kill.run import run
+from tests.support import requirements
+from tests.support.requirements import Unavailable
+
+
+def test_a_seed_repeats_its_schedule() -> None:
+    one, same, other = Plan(seed=7), Plan(seed=7), Plan(seed=8)
+    assert list(islice(one.strikes(), 50)) == list(islice(same.strikes(), 50)) != list(islice(other.strikes(), 50))
+    assert list(islice(one.faults(), 50)) == list(islice(same.faults(), 50))
+    assert list(islice(one.failpoints("sync-1"), 50)) == list(islice(same.failpoints("sync-1"), 50))
+    assert list(islice(one.failpoints("sync-1"), 50)) != list(islice(one.failpoints("sync-2"), 50))
+
+
+@pytest.mark.kafka
+@pytest.mark.postgres
+@pytest.mark.processes
+@pytest.mark.timeout(180)
+async def test_a_few_kills_leave_both_sides_equal(tmp_path: Path) -> None:
+    try:
+        done = await run(tmp_path, kills=4, seed=5, rate=4.0, faults=False, minutes=0.3, records=9)
+    except Unavailable as reason:
+        requirements.missing("kafka", str(reason))
+    said = "\n".join(told(done))
+    assert done.tally.killed > 0, said
+    assert done.verdict.counts["accepted hooks"] > 0, said
+    assert done.verdict.invoices > 0, said
+    assert not done.verdict.violations, said

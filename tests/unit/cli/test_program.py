@@ -1,0 +1,122 @@
+"""The program without a store: usage, exit codes, languages, the form of results."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+
+from services.cli import console, words
+from services.cli.main import main
+from shared import errors
+from shared.store.database import StoreUnreachable
+
+CANARY = "canary-91bd"
+
+
+@pytest.mark.parametrize(
+    ("problem", "code"),
+    [
+        (errors.Misconfigured("a setting is wrong"), 2),
+        (errors.NeedsOperator("the token is not accepted"), 4),
+        (errors.Throttled("too many calls"), 5),
+        (StoreUnreachable("the store is away"), 5),
+        (errors.InDoubt("no answer"), 5),
+        (errors.Rejected("not carried"), 1),
+        (errors.Lost("somebody was first"), 1),
+    ],
+)
+def test_an_error_has_the_exit_code_of_what_happens_next(problem: errors.PuenteError, code: int) -> None:
+    assert console.exit_code(problem) == code
+
+
+@pytest.mark.parametrize(
+    ("wanted", "environment", "language"),
+    [
+        ("es", {"PUENTE_LANG": "en"}, "es"),
+        ("", {"PUENTE_LANG": "es_ES.UTF-8", "LANG": "en_US"}, "es"),
+        ("", {"LANG": "es_ES.UTF-8"}, "es"),
+        ("", {"LANG": "pl_PL.UTF-8"}, "en"),
+        ("", {}, "en"),
+    ],
+)
+def test_the_language_is_the_nearest_that_was_named(
+    wanted: str, environment: dict[str, str], language: str
+) -> None:
+    assert console.chosen_language(wanted, environment) == language
+
+
+def test_every_sentence_takes_the_same_values_in_both_languages() -> None:
+    from string import Formatter  # noqa: PLC0415 - used here alone
+
+    for key, text in words.WORDS.items():
+        named = [{name for _, name, _, _ in Formatter().parse(each) if name} for each in (text.en, text.es)]
+        assert named[0] == named[1], key
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["nothing"],
+        ["account", "add", "acme"],
+        ["account", "add", "acme", "bitfactura", "--token", CANARY],
+        ["account", "add", "acme", "bitfactura", f"--api-key={CANARY}"],
+        ["account", "add", "acme", "bitfactura", "http://127.0.0.1:1", CANARY],
+        ["serve", "nothing"],
+        ["load", "acme", "--from", "above"],
+        ["load", "acme", "--since", "31.1.2026"],
+        ["match", "decide", "acme", "--all", "probable"],
+        ["match", "report", "acme", "--finding", "nothing"],
+        ["replay", "acme", "--mode", "undo"],
+        ["demo", "nothing"],
+        ["status", "--lang", "fr"],
+        ["status", "--env-file", "there/is/no/such.env"],
+    ],
+)
+def test_wrong_usage_ends_with_a_sentence_and_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(arguments) == 2
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert shown.err.strip()
+    assert "Traceback" not in shown.err
+    assert CANARY not in shown.err
+
+
+def test_a_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("PUENTE_PORT", "70000")
+    assert main(["status"]) == 2
+    assert "PUENTE_PORT" in capsys.readouterr().err
+
+
+def test_fresh_keys_are_one_object_for_a_script(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["keys", "new", "--json"]) == 0
+    keys = json.loads(capsys.readouterr().out)["keys"]
+    assert set(keys) == {"PUENTE_DOOR_KEYS", "PUENTE_LOG_KEYS", "PUENTE_STORE_KEYS"}
+    assert len(set(keys.values())) == 3
+
+
+def test_results_hold_plain_json_values(capsys: pytest.CaptureFixture[str]) -> None:
+    at = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+    result = {"at": at, "took": timedelta(milliseconds=1500), "price": Decimal("121.00"), "ids": ("a", "b")}
+    console.Cli(json=True).emit(result, lambda _cli: None)
+    assert json.loads(capsys.readouterr().out) == {
+        "at": "2026-03-02T09:00:00+00:00",
+        "took": 1.5,
+        "price": "121.00",
+        "ids": ["a", "b"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (timedelta(milliseconds=120), "120 ms"),
+        (timedelta(seconds=14), "14 s"),
+        (timedelta(hours=2, minutes=5, seconds=9), "2 h 5 min"),
+        (timedelta(days=1), "1 d"),
+    ],
+)
+def test_a_duration_reads_to_two_units(value: timedelta, text: str) -> None:
+    assert console.span(value) == text
