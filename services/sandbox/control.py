@@ -251,7 +251,7 @@ def _add_records(router: APIRouter, world: World, endpoints: Mapping[str, Vendor
         year: str | None = None,
         limit: Annotated[int | None, Query(ge=1)] = None,
     ) -> dict[str, object]:
-        """Live records; with `deleted=true` all, with `deleted=only` the deleted ones; the last `limit` of them."""
+        """Live records; with `deleted=true` all, with `deleted=only` the deleted ones; the last `limit`."""
         found = _account(world, system, account)
         _seeder(world, system, resource)
         chosen = _chosen(world, found, resource, deleted, year)

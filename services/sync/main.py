@@ -29,8 +29,8 @@ log = structlog.get_logger("puente.sync")
 async def run(settings: Settings) -> int:
     """Serve until SIGTERM or SIGINT, then let what runs end and commit it.
 
-    Returns 0 after a stop, 1 when bugs in many workspaces or a lost store ended it. Raises Misconfigured, and
-    Retryable when the store or the log is out of reach at the start.
+    Returns 0 after a stop, 1 when bugs in many workspaces ended it. Raises Misconfigured, and Retryable when the
+    store or the log is out of reach: at the start, or for longer than the patience.
     """
     logging.configure(level=settings.log_level, form=settings.log_format)
     log.info("sync.starting", **settings.summary())
@@ -45,7 +45,7 @@ async def run(settings: Settings) -> int:
         raise
     except errors.PuenteError as problem:
         log.error("sync.failed", says=problem.message, way_out=problem.way_out)  # noqa: TRY400 - expected, one line
-        if not stop.is_set() and isinstance(problem, errors.Retryable):
+        if isinstance(problem, errors.Retryable):
             raise
         return 1
     finally:

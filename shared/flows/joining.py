@@ -225,11 +225,11 @@ async def _create(desk: Desk, row: Row, own: Seen, fields: Mapping[str, Any], su
     if desk.settings.guards.intent:
         await desk.run(lambda connection: intents.open_intent(connection, intent, scope=_scope(desk), keys=keys))
         failpoints.reach("intent saved")
-    if await desk.binding() is not None:
-        # Bound by another attempt after this one had looked; before its intent was closed, ours could not open.
-        await desk.close_intent(intent)
-        raise errors.Lost("The record was bound meanwhile.")
     if desk.settings.guards.match_keys:
+        if await desk.binding() is not None:
+            # Bound by another attempt since this one looked; before its intent was closed, ours could not open.
+            await desk.close_intent(intent)
+            raise errors.Lost("The record was bound meanwhile.")
         try:
             found = await matching.find(desk, row, own, fields, ask_vendor=False)
         except Waits:

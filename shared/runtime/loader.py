@@ -112,7 +112,7 @@ class Loader:
             if flow.row.state == "paused":
                 await self._save(row, next_at=self._clock.now() + _PAUSED)
                 return
-            if not await self._other_side_is_known(flow, Side(row.side)):
+            if not await self._other_side_is_known(flow, Side(row.side), row.started_at):
                 await self._save(row, next_at=self._clock.now() + _UNKNOWN)
                 return
             row = await self._load_page(flow, row)
@@ -144,12 +144,13 @@ class Loader:
         failpoints.reach("page saved")
         return row
 
-    async def _other_side_is_known(self, flow: FlowContext, side: Side) -> bool:
-        """A load makes records: the other side must be listed first. Asks for it if it is not."""
+    async def _other_side_is_known(self, flow: FlowContext, side: Side, since: datetime) -> bool:
+        """A load makes records: the other side must be listed first, since it was asked for. Asks for that."""
         account, resource = flow.accounts[side.other].id, flow.resource_name(side.other)
         sweep = await self._database.read(lambda connection: sweeps.find(connection, account, resource))
         now = self._clock.now()
-        if sweeps.is_complete(sweep, now=now, max_age_seconds=self._index_max_age.total_seconds()):
+        complete = sweeps.is_complete(sweep, now=now, max_age_seconds=self._index_max_age.total_seconds())
+        if complete and sweep is not None and sweep.seen_until is not None and sweep.seen_until >= since:
             return True
         if sweep is not None and sweep.started_at is None and sweep.next_at > now:
             await self._database.run(lambda connection: sweeps.request(connection, account, resource, now=now))

@@ -14,6 +14,7 @@ from shared.clock import Clock, NewId, SystemClock, time_ordered_ids
 from shared.connectors.http import HttpWire
 from shared.connectors.registry import CONNECTORS
 from shared.eventlog.port import EventLog
+from shared.eventlog.sqlite import SqliteSettings
 from shared.eventlog.urls import event_log
 from shared.flows.engine import Engine
 from shared.runtime.consumer import Consumer
@@ -86,7 +87,8 @@ async def opened(
 
 @asynccontextmanager
 async def opened_log(parts: Parts) -> AsyncIterator[EventLog]:
-    log = event_log(parts.settings.effective_log_url, clock=parts.clock)
+    retention = SqliteSettings(retention=timedelta(days=parts.settings.log_retention_days))
+    log = event_log(parts.settings.effective_log_url, clock=parts.clock, sqlite_settings=retention)
     await log.start()
     try:
         yield log

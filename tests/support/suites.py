@@ -11,9 +11,11 @@ BUDGETS = {
     "unit": timedelta(seconds=60),
     "contracts": timedelta(seconds=240),
     "integration": timedelta(seconds=240),
-    "sandbox": timedelta(seconds=90),
+    "docs": timedelta(seconds=40),
+    "sandbox": timedelta(seconds=120),
     "scenarios": timedelta(seconds=420),
     "crashes": timedelta(seconds=300),
+    "kill": timedelta(seconds=120),
     "browser": timedelta(seconds=120),
 }
 
