@@ -26,7 +26,6 @@ from services.cli.commands import (
     setup,
 )
 from services.cli.console import DONE, INTERRUPTED, USAGE, Cli, chosen_language, exit_code
-from services.cli.demo import command as demo
 from shared import errors
 from shared.runtime.logging import redacted
 
@@ -40,7 +39,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for module in (setup, accounts, bridges, matching, seeing, explaining, changes, keeping, running, demo):
+for module in (setup, accounts, bridges, matching, seeing, explaining, changes, keeping, running):
     module.register(app)
 
 

@@ -1,6 +1,7 @@
-"""The systems that the sandbox serves."""
+"""The systems that the sandbox knows, and those that it serves when nobody says which."""
 
-from services.sandbox import bitfactura, sugester
+from services.sandbox import bitfactura, factusol, sugester
 from services.sandbox.system import System
 
-SYSTEMS: tuple[System, ...] = (bitfactura.SYSTEM, sugester.SYSTEM)
+SYSTEMS: tuple[System, ...] = (bitfactura.SYSTEM, sugester.SYSTEM, factusol.SYSTEM)
+SERVED: tuple[System, ...] = (bitfactura.SYSTEM, sugester.SYSTEM)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from services.sandbox.accounts import Account
-from services.sandbox.catalog import SYSTEMS
+from services.sandbox.catalog import SERVED
 from services.sandbox.clock import VendorClock, utc_now
 from services.sandbox.courier import Courier
 from services.sandbox.faults import FaultBoard
@@ -29,7 +29,7 @@ class World:
         *,
         seed: int | None = None,
         clock: Callable[[], datetime] = utc_now,
-        systems: Sequence[System] = SYSTEMS,
+        systems: Sequence[System] = SERVED,
     ) -> None:
         self.systems = {system.name: system for system in systems}
         self.clock = VendorClock(clock)

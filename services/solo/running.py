@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import errno
-from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
-from pathlib import Path
 from typing import Any, Final
 
 from services.ingress import main as ingress
 from services.ingress import settings as door_settings
 from services.sandbox import server as sandbox
+from services.solo.folder import folder_held
 from services.sync.gauges import Gauges, cancelled
 from shared import errors
-from shared.eventlog.logfile import file_lock
 from shared.eventlog.port import EventLog
 from shared.runtime import housekeeping
 from shared.runtime import parts as wiring
@@ -28,28 +27,6 @@ _GAUGES_EVERY: Final = timedelta(seconds=5)
 
 class PortTaken(errors.Misconfigured):
     """Another program listens where the sandbox should."""
-
-
-@contextmanager
-def folder_held(data: Path) -> Iterator[None]:
-    """Hold a data folder for this process. Raises Misconfigured if another one runs on it."""
-    try:
-        data.mkdir(parents=True, exist_ok=True)
-        lock = file_lock(data / "solo.lock", wait=False)
-    except OSError as problem:
-        raise errors.Misconfigured(
-            f"The folder {data} cannot be made: {problem.strerror}.",
-            setting="PUENTE_DATA",
-            way_out="Set PUENTE_DATA to a folder that this user may write.",
-        ) from problem
-    with lock as held:
-        if not held:
-            raise errors.Misconfigured(
-                f"Puente runs on the folder {data} already.",
-                setting="PUENTE_DATA",
-                way_out="Stop that process, or set PUENTE_DATA to another folder.",
-            )
-        yield
 
 
 class Solo:

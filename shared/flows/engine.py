@@ -129,6 +129,9 @@ class Engine:
         flow, look, now = desk.flow, desk.look, desk.now
         key = (flow.accounts[look.side].id, flow.resource_name(look.side), look.record_id)
         if binding is None:
+            deleted = await joining.deleted_before_bound(desk)
+            if deleted is not None:
+                return deleted
             return await desk.settle("gone", "The record is not there.", save=Settlement(now=now, forget=[key]))
         visible = binding.created_at + flow.resource(look.side).visible_after
         if now < visible:

@@ -405,6 +405,40 @@ def resumed_base(desk: Desk, intent: Intent, hit: Row) -> PairBase:
     return replace(desk.empty_base(), left=sides[Side.LEFT], right=sides[Side.RIGHT])
 
 
+async def deleted_before_bound(desk: Desk) -> Outcome | None:
+    """A record that we made, and that a person deleted before its creation was noted (a crash in between).
+
+    It was seen with our reference while its intent was still open. Without a word here the intent's look-up would
+    find nothing and make it again: a deleted record would come back. None if this record is no such one.
+    """
+    flow, look = desk.flow, desk.look
+    account, resource = flow.accounts[look.side].id, flow.resource_name(look.side)
+    found = await desk.read(lambda connection: index.keys_of(connection, account, resource, [look.record_id]))
+    reference = found[look.record_id].get("_carries", "")
+    if not is_ours(reference):
+        return None
+    maker: Intent | None = await desk.read(lambda connection: intents.by_reference(connection, reference))
+    if maker is None or maker.kind != "create" or maker.flow_id != flow.row.id:
+        return None
+    visible = maker.opened_at + flow.resource(look.side).visible_after
+    if desk.now < visible:
+        raise Waits("stale", "The record was made moments ago and is not shown now.", until=visible)
+    deadline = desk.now + desk.settings.attempt_limit
+    taken: Intent = await desk.run(
+        lambda connection: intents.take_over(connection, maker, owner=desk.owner, now=desk.now, deadline=deadline)
+    )
+    binding = replace(
+        new_binding(desk, maker.source_id),
+        state="gone-left" if look.side is Side.LEFT else "gone-right",
+        reference=reference,
+    )
+    save = Settlement(
+        now=desk.now, new_binding=binding, close=[taken], forget=[(account, resource, look.record_id)]
+    )
+    says = "It was made by us and deleted before that was noted; it is not made again."
+    return await desk.settle("gone", says, other_id=maker.source_id, save=save)
+
+
 async def _is_free(desk: Desk, record_id: str) -> bool:
     taken = await bound_on(desk, [record_id])
     return record_id not in taken

@@ -384,7 +384,10 @@ async def counterpart_gone(desk: Desk, binding: Binding, side: Side) -> Outcome:
 
 
 async def returned(desk: Desk, binding: Binding, row: Row) -> Outcome:
-    """A record that was gone is there again: the pair is active again and is merged at the next look."""
+    """A record that was gone is there again: the pair is active again and is merged at the next look.
+
+    The survivor is looked at too: what was edited there meanwhile was not carried.
+    """
     state = returned_state(binding, desk.look.side)
     save = Settlement(
         now=desk.now,
@@ -392,4 +395,5 @@ async def returned(desk: Desk, binding: Binding, row: Row) -> Outcome:
         seen=[desk.seen(desk.look.side, row)],
     )
     await desk.run(save)
-    raise Waits("retry", "The record is there again.", until=desk.now)
+    survivor = (desk.flow, desk.look.side.other, binding.id_of(desk.look.side.other.value))
+    raise Waits("retry", "The record is there again.", until=desk.now, blocked_on=survivor, in_front=True)

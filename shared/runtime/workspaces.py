@@ -19,7 +19,8 @@ from shared.store.database import Database
 from shared.store.directory import Directory
 from shared.store.rows import Account, Workspace
 
-_LOOK_EVERY = timedelta(seconds=1)
+LOOK_EVERY = timedelta(seconds=1)
+"""How old a process's view of a workspace may be: a change of it is seen everywhere after this."""
 _IDLE = timedelta(minutes=30)
 
 
@@ -65,7 +66,7 @@ class Workspaces:
     def connectors(self) -> Mapping[str, Connector]:
         return self._connectors
 
-    async def get(self, workspace_id: str, *, look_every: timedelta = _LOOK_EVERY) -> Used | None:
+    async def get(self, workspace_id: str, *, look_every: timedelta = LOOK_EVERY) -> Used | None:
         """The workspace as it stands now; None if there is no such. Raises NeedsOperator without its store key.
 
         Whoever has just changed it asks with `look_every` zero, and sees the change.

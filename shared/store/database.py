@@ -22,6 +22,7 @@ T = TypeVar("T")
 Unit = Callable[[AsyncConnection], Awaitable[T]]
 
 _TRIES = 4
+_IDLE_IN_TRANSACTION_MS = 10_000
 
 
 class Database:
@@ -195,7 +196,12 @@ def _engine(url: URL, statement_limit: timedelta | None) -> AsyncEngine:
             pool_timeout=10,
             pool_pre_ping=False,
             hide_parameters=True,
-            connect_args={"timeout": 5, "command_timeout": seconds},
+            connect_args={
+                "timeout": 5,
+                "command_timeout": seconds,
+                # A process that is frozen inside a transaction must not hold its locks for as long as it sleeps.
+                "server_settings": {"idle_in_transaction_session_timeout": str(_IDLE_IN_TRANSACTION_MS)},
+            },
         )
     Path(str(url.database)).parent.mkdir(parents=True, exist_ok=True)
     engine = create_async_engine(

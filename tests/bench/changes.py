@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -43,12 +42,20 @@ class VendorWatch:
         self._http = http
 
     async def writes(self) -> int:
-        async with self._http.get(f"{self.url}/counts") as answer:
-            return int((await answer.json())["writes"])
+        return (await self.counts())["writes"]
 
     async def moments(self) -> Sequence[float]:
-        async with self._http.get(f"{self.url}/stats") as answer:
-            return [float(each) for each in (await answer.json())["writes"]]
+        return [moment for _, moment in await self.written()]
+
+    async def written(self) -> Sequence[tuple[str, float]]:
+        """Every write's path and monotonic time, in order."""
+        async with self._http.get(f"{self.url}/written") as answer:
+            return [(path, float(moment)) for path, moment in await answer.json()]
+
+    async def counts(self) -> Mapping[str, int]:
+        async with self._http.get(f"{self.url}/counts") as answer:
+            found: Mapping[str, int] = await answer.json()
+            return found
 
     async def until_writes(self, count: int, process: Process) -> None:
         async def reached() -> bool:
@@ -115,7 +122,7 @@ async def _one_run(servers: Servers, count: int, delay: int, *, bare: bool) -> A
                 if bare:
                     await process.exits(within=SOON)
                 else:
-                    await _all_saved(here, total)
+                    await all_saved(here, total)
                     process.stop()
                 return applied
 
@@ -155,7 +162,7 @@ async def _watch(watch: VendorWatch, process: Process, total: int) -> Applied:
     )
 
 
-async def _all_saved(here: Installation, total: int) -> None:
+async def all_saved(here: Installation, total: int) -> None:
     """Every change has its attempt in the store: it was applied, and once."""
     statement = select(func.count()).select_from(tables.attempt).where(tables.attempt.c.outcome == "applied")
 
@@ -164,4 +171,4 @@ async def _all_saved(here: Installation, total: int) -> None:
         return count == total
 
     await until(saved, within=timedelta(minutes=2), what=f"{total} applied attempts are saved")
-    await asyncio.sleep(0)
+

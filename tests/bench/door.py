@@ -145,6 +145,12 @@ def _body_halves(secret: str) -> tuple[bytes, bytes]:
     return before, after
 
 
+def hook_body(secret: str, number: int) -> bytes:
+    """The body of one hook."""
+    before, after = _body_halves(secret)
+    return before + b"%d" % number + after
+
+
 async def _are_in_the_log(log_url: str, least: int) -> None:
     """What was accepted stands in the topic: without this, an app that forgets would be the fastest."""
     count = await entries_in(log_url)

@@ -99,11 +99,16 @@ def post(path: str, body: bytes) -> bytes:
 
 
 async def closed_loop(
-    port: int, requests: Iterator[bytes], *, connections: int, seconds: float | None = None
+    port: int,
+    requests: Iterator[bytes],
+    *,
+    connections: int,
+    seconds: float | None = None,
+    answers: Answers | None = None,
 ) -> Answers:
     """Each connection sends its next request when it has its answer, until `seconds` are over or none is left."""
     loop = asyncio.get_running_loop()
-    answers = Answers()
+    found = answers if answers is not None else Answers()
     deadline = None if seconds is None else time.monotonic() + seconds
     wanted = itertools.takewhile(lambda _: deadline is None or time.monotonic() < deadline, requests)
     left = connections
@@ -116,9 +121,9 @@ async def closed_loop(
             done.set_result(None)
 
     for _ in range(connections):
-        await loop.create_connection(lambda: _Connection(answers, wanted, ended), "127.0.0.1", port)
+        await loop.create_connection(lambda: _Connection(found, wanted, ended), "127.0.0.1", port)
     await done
-    return answers
+    return found
 
 
 async def at_rate(

@@ -1,8 +1,10 @@
 """A bare ASGI vendor: enough of BitFactura and Sugester for a bound client to be read and written.
 
-`python -m tests.bench.vendor PORT DELAY_MS`. It remembers nothing: client N of BitFactura always shows one edit
-that a fresh pair does not know, client N of Sugester what was last sent. Paths: `/WORKSPACE/bitfactura/clients/N.json`,
-`/WORKSPACE/sugester/app/clients/N.json`; `/stats` tells when what was called, `/reset` forgets it.
+`python -m tests.bench.vendor PORT DELAY_MS`. It keeps no records: client N of BitFactura, when read, always shows one
+edit that a fresh pair does not know, and client N of Sugester what was just sent. A workspace named `load-COUNT` lists
+COUNT clients at BitFactura, unedited, and none at Sugester, where they may be made. Paths:
+`/WORKSPACE/bitfactura/clients/N.json`, `/WORKSPACE/sugester/app/clients/N.json`; `/counts` and `/written` tell what was
+called and when.
 """
 
 from __future__ import annotations
@@ -10,7 +12,9 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
+from collections.abc import Mapping
 from typing import Any
+from urllib.parse import parse_qsl
 
 import msgspec
 import uvicorn
@@ -58,13 +62,13 @@ def client(number: int, city: str) -> dict[str, Any]:
 
 
 class Vendor:
-    """The ASGI app. `reads` and `writes` hold the monotonic time of each call."""
+    """The ASGI app. Times are monotonic, which all processes of a machine share."""
 
     def __init__(self, delay: float) -> None:
         self._delay = delay
-        self._reads: list[float] = []
-        self._writes: list[float] = []
-        self._other = 0
+        self._writes: list[tuple[str, float]] = []
+        self._counts = {"reads": 0, "writes": 0, "pages": 0, "created": 0, "doubles": 0, "other": 0}
+        self._made: set[str] = set()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         body = b""
@@ -73,35 +77,56 @@ class Vendor:
             body += message.get("body", b"")
             if not message.get("more_body"):
                 break
-        answer = await self._answer(scope["method"], scope["path"], body)
+        answer = await self._answer(scope["method"], scope["path"], scope["query_string"].decode(), body)
         status = 200 if answer is not None else 404
         content = msgspec.json.encode(answer if answer is not None else {"code": "error", "message": "not found"})
         headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(content))]
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": content})
 
-    async def _answer(self, method: str, path: str, body: bytes) -> object:
-        if path == "/stats":
-            return {"reads": self._reads, "writes": self._writes, "other": self._other}
+    async def _answer(self, method: str, path: str, query: str, body: bytes) -> object:
         if path == "/counts":
-            first = self._reads[0] if self._reads else None
-            return {"reads": len(self._reads), "writes": len(self._writes), "first": first}
-        if path == "/reset":
-            self._reads, self._writes, self._other = [], [], 0
-            return {}
-        _, _, ending = path.rpartition("/clients/")
-        number = ending.removesuffix(".json")
-        if not number.isdigit():
-            self._other += 1
-            return [] if path.endswith("/clients.json") else None
+            return self._counts
+        if path == "/written":
+            return self._writes
         if self._delay:
             await asyncio.sleep(self._delay)
-        if method == "GET":
-            self._reads.append(time.monotonic())
-            return client(int(number), AFTER if int(number) < RIGHT_ID else BEFORE)
-        self._writes.append(time.monotonic())
-        shown = client(int(number) % RIGHT_ID, BEFORE) | {"id": int(number)}
+        if path.endswith("/clients.json"):
+            return self._page(path, dict(parse_qsl(query))) if method == "GET" else self._create(path, body)
+        number = path.rpartition("/clients/")[2].removesuffix(".json")
+        if not number.isdigit():
+            self._counts["other"] += 1
+            return None
+        return self._read(int(number)) if method == "GET" else self._write(path, int(number), body)
+
+    def _read(self, number: int) -> object:
+        self._counts["reads"] += 1
+        return client(number % RIGHT_ID, AFTER if number < RIGHT_ID else BEFORE) | {"id": number}
+
+    def _write(self, path: str, number: int, body: bytes) -> object:
+        self._counts["writes"] += 1
+        self._writes.append((path, time.monotonic()))
+        shown = client(number % RIGHT_ID, BEFORE) | {"id": number}
         return shown | msgspec.json.decode(body)["client"]
+
+    def _page(self, path: str, query: Mapping[str, str]) -> object:
+        self._counts["pages"] += 1
+        workspace = path.split("/")[1]
+        listed = int(workspace.rpartition("-")[2]) if workspace.startswith("load-") and "bitfactura" in path else 0
+        if "email" in query or "tax_no" in query:
+            return []
+        size = int(query.get("per_page", "100"))
+        first = (int(query.get("page", "1")) - 1) * size + 1
+        return [client(number, BEFORE) for number in range(first, min(first + size, listed + 1))]
+
+    def _create(self, path: str, body: bytes) -> object:
+        given = msgspec.json.decode(body)["client"]
+        key = f"{path} {given['tax_no']}"
+        self._counts["created"] += 1
+        self._counts["doubles"] += key in self._made
+        self._made.add(key)
+        number = int(given["tax_no"][1:])
+        return client(number, BEFORE) | given | {"id": number + RIGHT_ID}
 
 
 def main() -> None:

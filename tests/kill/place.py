@@ -25,7 +25,15 @@ ROOT: Final = Path(__file__).resolve().parents[2]
 _LOG_OPTIONS: Final = "session_timeout=3&heartbeat=1&rebalance_timeout=9"
 _ACCOUNT: Final = ("--setting", "calls_per_minute=60000", "--setting", "seconds_per_call=4")
 # Short times, so that a kill costs seconds. A lost hook is made good by the next sweep.
-_TIMES: Final = {"PUENTE_SWEEP_SECONDS": "8", "PUENTE_ATTEMPT_SECONDS": "5", "PUENTE_FULL_SWEEP_HOURS": "0.05"}
+_TIMES: Final = {
+    "PUENTE_SWEEP_SECONDS": "15",
+    "PUENTE_INDEX_MAX_AGE_SECONDS": "900",
+    "PUENTE_ATTEMPT_SECONDS": "5",
+    "PUENTE_FULL_SWEEP_HOURS": "0.05",
+}
+
+# At the end sweeps are asked for; own ones beside them would keep the workspace from ever being quiet.
+CALM: Final = {"PUENTE_SWEEP_SECONDS": "300"}
 
 
 class CommandFailed(AssertionError):
@@ -47,10 +55,10 @@ class Service:
         self._folder = folder
         self.process: Process | None = None
 
-    def start(self, failpoints: str = "") -> None:
+    def start(self, failpoints: str = "", **more: str) -> None:
         self.failpoints = failpoints
         self.starts += 1
-        env = self._env | ({"PUENTE_RIG_FAILPOINTS": failpoints} if failpoints else {})
+        env = self._env | ({"PUENTE_RIG_FAILPOINTS": failpoints} if failpoints else {}) | more
         self.process = Process(self._command, name=self.name, folder=self._folder, env=env, cwd=ROOT)
         self.process.start()
 

@@ -12,7 +12,7 @@ from typing import Final
 
 import psutil
 
-from tests.kill.place import SOON, Place, Service
+from tests.kill.place import CALM, SOON, Place, Service
 from tests.kill.plan import SYNCS, Fault, Plan, Strike
 from tests.kill.vendors import Refused
 from tests.support.processes import ProcessDied, ProcessStuck
@@ -78,15 +78,16 @@ class Striker:
             await asyncio.gather(*helpers, return_exceptions=True)
 
     async def restore(self) -> None:
-        """Everything runs, without failpoints and without faults."""
+        """Everything runs, without failpoints, without faults, and without sweeps of its own accord."""
         await self._place.vendors.calm()
         for service in self._place.services.values():
             if service.process is not None and service.running:
                 service.process.thaw()
-                if service.failpoints:
-                    service.process.kill9()
-            if not service.running:
-                service.start()
+                try:
+                    await asyncio.to_thread(service.process.stop)
+                except ProcessStuck as stuck:
+                    self.tally.ends.append(str(stuck))
+            service.start(**CALM)
         for service in self._place.services.values():
             began = monotonic()
             await service.ready()

@@ -9,9 +9,12 @@ import pytest
 import pytest_asyncio
 from aiohttp import web
 
+from services.sandbox.catalog import SYSTEMS
 from services.sandbox.clock import VendorClock
 from services.sandbox.control import EVERYTHING
 from services.sandbox.server import Sandbox, running
+from services.sandbox.world import World
+from tests.sandbox.factusol_support import Factusol
 from tests.sandbox.support import Control, Hooks, Receiver, Vendor
 
 HERE = Path(__file__).parent
@@ -26,7 +29,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def served() -> AsyncIterator[Sandbox]:
-    async with running(seed=7) as sandbox:
+    async with running(World(seed=7, systems=SYSTEMS)) as sandbox:
         yield sandbox
 
 
@@ -51,6 +54,13 @@ def bf(sandbox: Sandbox, http: httpx.AsyncClient) -> Vendor:
 @pytest.fixture
 def sg(sandbox: Sandbox, http: httpx.AsyncClient) -> Vendor:
     return Vendor(http=http, system="sugester", **sandbox.systems["sugester"])
+
+
+@pytest.fixture
+def fs(sandbox: Sandbox, control: Control, http: httpx.AsyncClient) -> Factusol:
+    """The year is the one that the vendor's clock shows."""
+    year = str(sandbox.world.clock.today().year)
+    return Factusol(http=http, control=control, year=year, **sandbox.systems["factusol"])
 
 
 @pytest.fixture

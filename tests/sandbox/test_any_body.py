@@ -47,18 +47,21 @@ def wrappers(route: Route) -> list[str]:
     return [word.removesuffix("s") for word in words] + ["banking_payment", "category", "status", "user"]
 
 
-def routes() -> list[tuple[System, Route]]:
-    return [(system, route) for system in SYSTEMS for route in system.routes if not route.open]
+BASES = {"bitfactura": "", "sugester": "/app"}
+
+
+def routes(*names: str) -> list[tuple[System, Route]]:
+    chosen = [system for system in SYSTEMS if system.name in names]
+    return [(system, route) for system in chosen for route in (*system.routes, *system.desk) if not route.open]
 
 
 @settings(max_examples=500, deadline=None)
-@given(target=st.sampled_from(routes()), content=CONTENTS, top=CONTENTS)
+@given(target=st.sampled_from(routes(*BASES)), content=CONTENTS, top=CONTENTS)
 def test_every_route_answers_below_500(target: tuple[System, Route], content: Fields, top: Fields) -> None:
     system, route = target
-    world = World(seed=1)
+    world = World(seed=1, systems=SYSTEMS)
     endpoint, account = VendorEndpoint(world, system), world.account(system.name)
-    base = "" if system.name == "bitfactura" else "/app"
-    made = endpoint.act(account, "POST", f"{base}/clients.json", {"client": {"name": "A"}})
+    made = endpoint.act(account, "POST", f"{BASES[system.name]}/clients.json", {"client": {"name": "A"}})
     number = json.loads(made.body)["id"]
     if system.name == "bitfactura":
         invoice: Fields = {"invoice": {"client_id": number, "positions": [{"total_price_gross": 5}]}}
@@ -87,9 +90,47 @@ def test_every_route_answers_below_500(target: tuple[System, Route], content: Fi
     ],
 )
 def test_odd_invoices(odd: Fields) -> None:
-    world = World(seed=1)
+    world = World(seed=1, systems=SYSTEMS)
     endpoint = VendorEndpoint(world, world.systems["bitfactura"])
     body: Fields = {"invoice": {"buyer_name": "A", **odd}}
     answer = endpoint.act(world.account("bitfactura"), "POST", "/invoices.json", body)
     assert answer.status in (201, 422)
+    assert readable(answer.body)
+
+
+# Factusol: pieces of SQL and rows
+
+COLUMNS = ("CODCLI", "NOFCLI", "FUMCLI", "DT1CLI", "IVACLI", "OBSCLI", "NADA")
+WORDS = st.sampled_from(
+    ["SELECT", "TOP 3", "FROM", "F_CLI", "WHERE", "CODCLI", "FUMCLI", "'2026-11-19'", "LIKE", "'%a%'", "AND",
+     "ORDER BY", "CAST(", "AS date)", "COUNT(*)", "NULL", "INFORMATION_SCHEMA.COLUMNS", "CASE", "WHEN", "UNION",
+     "(", ")", "'", '"', "[", "]", "--", "/*", ";", ",", "*", "é", "0x1", "\x00", "\x000\x00", ">=", "1=1"]
+)  # fmt: skip
+WORLD = World(seed=1, systems=SYSTEMS)
+HEADS = st.sampled_from(["", "SELECT CODCLI FROM F_CLI WHERE "])
+SQL = st.builds(
+    lambda head, words: head + " ".join(words), HEADS, st.lists(WORDS | st.text(max_size=5), max_size=12)
+)
+PAIRS = st.lists(
+    st.fixed_dictionaries({"columna": st.sampled_from(COLUMNS) | VALUES, "dato": VALUES}) | VALUES, max_size=4
+)
+ROWS = st.dictionaries(st.sampled_from(COLUMNS), VALUES, max_size=4)
+
+
+@settings(max_examples=500, deadline=None)
+@given(target=st.sampled_from(routes("factusol")), sql=SQL, pairs=PAIRS | VALUES, row=ROWS, keyed=st.booleans())
+def test_every_call_of_factusol_answers_below_500(
+    target: tuple[System, Route], sql: str, pairs: object, row: Fields, keyed: bool
+) -> None:
+    system, route = target
+    endpoint, account = VendorEndpoint(WORLD, system), WORLD.account(system.name)
+    endpoint.act(account, "POST", "/programa/clientes", {"CODCLI": 1, "NOFCLI": "A"})
+    year = str(WORLD.clock.today().year)
+    if keyed and isinstance(pairs, list):
+        pairs = [{"columna": "CODCLI", "dato": 1}, *pairs]
+    path = route.template.replace("{id}", "1").replace("{ejercicio}", year).replace("{tabla}", "F_CLI")
+    path = path.replace("{year}", year).replace("{filtro}", sql.replace("?", "") or "x")
+    body: Fields = {"tabla": "F_CLI", "ejercicio": year, "filtro": sql, "consulta": sql, "registro": pairs}
+    answer = endpoint.act(account, route.method, path, row if "/programa" in path else body)
+    assert answer.status < 500
     assert readable(answer.body)

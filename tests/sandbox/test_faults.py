@@ -84,6 +84,34 @@ async def test_server_error(vendor: Vendor, control: Control) -> None:
     assert await control.records(vendor.system, "clients") == []
 
 
+async def test_unavailable(vendor: Vendor, control: Control) -> None:
+    await control.turn(vendor.system, "unavailable", times=1)
+    answer = await vendor.ask("GET", clients(vendor))
+    assert (answer.status_code, answer.headers["content-type"]) == (503, "text/html; charset=utf-8")
+    assert await vendor.get(clients(vendor)) == []
+
+
+async def test_truncated(vendor: Vendor, control: Control) -> None:
+    await control.turn(vendor.system, "truncated", times=1)
+    answer = await vendor.ask("POST", clients(vendor), {"client": {"name": "A"}})
+    assert answer.status_code == 201
+    with pytest.raises(ValueError):
+        answer.json()
+    assert [r["name"] for r in await control.records(vendor.system, "clients")] == ["A"]
+
+
+async def test_token_expired(vendor: Vendor, control: Control) -> None:
+    await control.turn(vendor.system, "token_expired", times=1)
+    statuses = [(await vendor.ask("GET", clients(vendor))).status_code for _ in range(2)]
+    assert statuses == [401, 200]
+
+
+async def test_number_taken_means_nothing_where_the_vendor_numbers(vendor: Vendor, control: Control) -> None:
+    await control.turn(vendor.system, "number_taken")
+    await create(vendor)
+    assert len(await vendor.get(clients(vendor))) == 1
+
+
 async def test_error_with_200(vendor: Vendor, control: Control) -> None:
     await control.turn(vendor.system, "error_with_200")
     answer = await vendor.ask("POST", clients(vendor), {"client": {"name": "A"}})

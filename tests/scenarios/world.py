@@ -27,13 +27,14 @@ from shared.flows.spec import TwoWay
 from shared.model.normal import normal
 from shared.model.record import CUSTOMER, Value
 from shared.runtime import administration, hooking, matching_report, views
+from shared.runtime.hooking import HookLine
 from shared.runtime.parts import Parts, opened, opened_log, sync_of
 from shared.runtime.settings import Settings, key_rings
 from shared.runtime.sync import Rhythm, Sync
 from shared.runtime.views import Status
 from shared.runtime.workspaces import Used
 from shared.store import attempts, bindings, directory, sweeps, waiting
-from shared.store.rows import Account, Attempt, Binding, FlowRow, Waiting
+from shared.store.rows import Account, Attempt, Binding, FlowRow, Sweep, Waiting
 from tests.scenarios.owners import Control, Json, Owner
 from tests.support.clocks import ShiftedClock
 from tests.support.waiting import until
@@ -105,7 +106,8 @@ class World:
                 await self.control.turn(system, "webhooks")
                 await self.control.turn(system, "webhooks_api")
         await administration.add_workspace(self.parts, workspace, title="Acme")
-        for system, access in self.sandbox.systems.items():
+        for system in ("bitfactura", "sugester"):
+            access = self.sandbox.systems[system]
             used = await self.used(workspace)
             more = {"hooks_api": "yes"} if system == "sugester" and system in hooks else {}
             account = administration.new_account(
@@ -124,7 +126,13 @@ class World:
             for line in await hooking.register(self.parts, used, account, self.public_url):
                 assert line.state == "registered", line
 
-    async def go_live(self, flows: Sequence[str] = (CUSTOMERS, ASUNTOS), *, since: str | None = None) -> None:
+    async def go_live(
+        self,
+        flows: Sequence[str] = (CUSTOMERS, ASUNTOS),
+        *,
+        since: str | None = None,
+        within: timedelta = timedelta(seconds=60),
+    ) -> None:
         """Report, approval and load of these flows; both directions for customers. Starts sync."""
         if self._syncing is None:
             self.start_sync()
@@ -133,8 +141,8 @@ class World:
             await matching_report.make(self.parts, await self.used(), flow.id)
             await matching_report.approve(self.parts, await self.used(), flow.id, actor="owner")
             await self.load(name, since=since)
-            await self.quiet()
-            assert (await self.flow(name)).state == "live"
+        await self.quiet(within=within)
+        assert {(await self.flow(name)).state for name in flows} == {"live"}
         await self.control.forget_calls()
 
     async def load(self, name: str, *, since: str | None = None) -> None:
@@ -252,6 +260,55 @@ class World:
     async def resume(self, name: str) -> None:
         flow = await self.flow(name)
         assert await self.parts.database.run(lambda connection: directory.resume_flow(connection, flow))
+
+    async def choose(self, name: str, **options: object) -> None:
+        """The shop owner changes settings of a flow."""
+        flow = await self.flow(name)
+        chosen = {**flow.options, **options}
+        await self.parts.database.run(lambda connection: directory.set_flow(connection, flow, options=chosen))
+        await self.used()
+
+    async def until_state(self, name: str, state: str) -> None:
+        async def is_so() -> bool:
+            return (await self.flow(name)).state == state
+
+        await until(is_so, within=SOON, what=f"{name} is {state}")
+
+    async def until_waiting(self, many: int) -> None:
+        async def is_so() -> bool:
+            return len(await self.waits()) == many
+
+        await until(is_so, within=SOON, what=f"{many} changes wait")
+
+    async def listed(self, system: str, resource: str) -> Sweep:
+        """Until a sweep of this resource has ended, well or not; how it stands then."""
+        account = await self.account(system)
+        asked = self.clock.now()
+
+        async def ended() -> Sweep | None:
+            row = await self.parts.database.read(
+                lambda connection: sweeps.find(connection, account.id, resource)
+            )
+            over = row is not None and row.next_at > asked and (row.problem or row.started_at is None)
+            return row if over else None
+
+        return await until(ended, within=SOON, what=f"{resource} of {system} were listed")
+
+    async def retry(self, reason: str) -> None:
+        """A person's word: what was put before them for this reason is tried again."""
+        rows = [row.id for row in await self.waits(reason=reason)]
+        assert rows
+        await self.parts.database.run(lambda connection: waiting.retry(connection, rows, self.clock.now()))
+
+    async def all_hooks(self, system: str) -> list[HookLine]:
+        """Every hook that an account should have, those set by hand too."""
+        account = await self.account(system)
+        connector = self.parts.workspaces.connectors[system]
+        return hooking.wanted(self.parts, account, connector, self.public_url)
+
+    async def hooks_of(self, system: str) -> list[HookLine]:
+        """The hooks as registered."""
+        return await hooking.register(self.parts, await self.used(), await self.account(system), self.public_url)
 
     async def differences(self, *, ignoring: Iterable[str] = ()) -> list[str]:
         """Where the two records of an active pair of clients show different values, one line each."""

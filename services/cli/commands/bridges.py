@@ -13,6 +13,7 @@ from shared.flows.catalog import FLOWS
 from shared.flows.spec import Flow, Side, TwoWay
 from shared.runtime import administration, views
 from shared.runtime.parts import Parts
+from shared.runtime.workspaces import LOOK_EVERY
 from shared.store import directory, waiting
 from shared.store.directory import Directory, unknown
 from shared.store.rows import Bridge, FlowRow
@@ -131,6 +132,8 @@ def pause(
         target = await views.find(parts, name)
         for row in target.flows:
             await parts.database.run(lambda connection, row=row: directory.pause_flow(connection, row, reason))  # type: ignore[misc]
+        # Until every sync has seen it: what is told after this command has returned waits.
+        await parts.clock.sleep(LOOK_EVERY)
         return await _tell_states(cli, parts, target, "flow paused")
 
     return cli.run(work)

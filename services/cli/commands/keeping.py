@@ -11,7 +11,7 @@ import typer
 from services.cli import given
 from services.cli.commands import accounts
 from services.cli.console import DONE, Cli, cli_of
-from services.solo.running import folder_held
+from services.solo.folder import folder_held
 from shared.eventlog.port import EventLog
 from shared.runtime import administration, doctor, recovery, story, views
 from shared.runtime.parts import Parts

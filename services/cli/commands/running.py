@@ -1,27 +1,22 @@
-"""`puente sandbox`, `solo`, `serve` and `demo`: what stays up until it is told to stop."""
+"""`puente sandbox`, `solo`, `serve` and `demo`: what stays up until it is told to stop.
+
+Servers are imported by the command that starts them: they would cost every other one a quarter of its start.
+"""
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
-import msgspec
 import typer
 
 from services.cli import given
-from services.cli.console import DONE, Cli, cli_of, run_loop
-from services.ingress import main as ingress
-from services.sandbox import server as sandbox_server
-from services.solo import main as solo_main
-from services.solo.running import Solo
-from services.sync import main as sync_main
-from shared.runtime.settings import Settings
+from services.cli.console import cli_of
 
-SANDBOX_PORT: Final = sandbox_server.DEFAULT_PORT
+SANDBOX_PORT: Final = 8090
 
 _DATA = typer.Option(None, help="The data folder; also PUENTE_DATA.")
+_DEMO_DATA = typer.Option(None, "--data", help="Keep the data in this folder; a temporary one without it.")
 _SYSTEMS = typer.Argument(None, metavar="[SYSTEM...]", help="For ingress: the systems it takes.")
 
 
@@ -29,6 +24,7 @@ def register(app: typer.Typer) -> None:
     app.command("sandbox")(sandbox)
     app.command("solo")(solo)
     app.command("serve")(serve)
+    app.command("demo")(demo)
 
 
 def sandbox(
@@ -38,17 +34,14 @@ def sandbox(
     seed: int | None = typer.Option(None, help="The same seed makes the same tokens and ids."),
 ) -> int:
     """Serve the vendors' APIs with memory and faults, to try things out. With --json the first line says where."""
-    cli = cli_of(context)
+    from services.cli import serving  # noqa: PLC0415 - see above
+
     arguments = ["--port", str(port), "--host", host]
     if seed is not None:
         arguments += ["--seed", str(seed)]
-    try:
-        return sandbox_server.main([*arguments, *(["--json"] if cli.json else [])])
-    except OSError as problem:
-        raise given.usage(
-            f"The sandbox cannot listen on {host}:{port}: {problem.strerror}.",
-            "Give another --port; 0 takes a free one.",
-        ) from None
+    if cli_of(context).json:
+        arguments.append("--json")
+    return serving.sandbox(arguments, f"{host}:{port}")
 
 
 def solo(
@@ -59,6 +52,8 @@ def solo(
     data: Path | None = _DATA,
 ) -> int:
     """Run Puente on this machine: door and sync in one process, everything in one folder. Ctrl-C stops it."""
+    from services.cli import serving  # noqa: PLC0415 - see above
+
     cli = cli_of(context)
     changes: dict[str, object] = {}
     if port is not None:
@@ -66,60 +61,34 @@ def solo(
     if data is not None:
         changes["data"] = data
     settings = cli.settings.model_copy(update=changes)
-    return run_loop(
-        solo_main.run(
-            settings,
-            sandbox_port=sandbox_port if with_sandbox else None,
-            on_ready=lambda running: _show_solo(cli, settings, running),
-        )
-    )
-
-
-def _show_solo(cli: Cli, settings: Settings, running: Solo) -> None:
-    """The start-up summary; with --json it is the first line."""
-    box = running.sandbox
-    if cli.json:
-        found: dict[str, object] = {
-            "door": running.door,
-            "public_url": settings.public_url or None,
-            "data": str(settings.data),
-            "sandbox": {"control": box.control, "systems": box.systems} if box is not None else None,
-            "settings": settings.summary(),
-        }
-        sys.stdout.write(msgspec.json.encode(found).decode() + "\n")
-        sys.stdout.flush()
-        return
-    for name, value in settings.summary().items():
-        if not name.startswith("PUENTE_RIG"):
-            cli.line(f"  {name} = {value or 'not set'}")
-    if box is not None:
-        cli.line(f"Sandbox: {box.url}")
-        for system, access in box.systems.items():
-            cli.line(f"  {system}: {access['base_url']}  token {access['token']}")
-    cli.say("door at", url=running.door)
-    if not settings.public_url:
-        cli.say("by sweeps alone", seconds=f"{settings.sweep_seconds:g}")
-    cli.say("solo runs", data=settings.data)
-    sys.stdout.flush()
-
-
-_SERVICES: Final[Mapping[str, Callable[[Cli, list[str]], int]]] = {
-    "ingress": lambda _cli, arguments: ingress.main(arguments),
-    "sync": lambda cli, _arguments: run_loop(sync_main.run(cli.settings)),
-    "sandbox": lambda _cli, arguments: sandbox_server.main(arguments),
-}
+    return serving.solo(cli, settings, sandbox_port=sandbox_port if with_sandbox else None)
 
 
 def serve(
     context: typer.Context,
-    service: str = typer.Argument(help=", ".join(_SERVICES)),
+    service: str = typer.Argument(help="ingress, sync or sandbox"),
     arguments: list[str] = _SYSTEMS,
 ) -> int:
     """Start one service of a larger installation."""
+    from services.cli import serving  # noqa: PLC0415 - see above
+
     cli = cli_of(context)
-    start = _SERVICES.get(service)
+    start = serving.SERVICES.get(service)
     if start is None:
-        raise given.usage(f"There is no service {service!r}.", f"Choose from {', '.join(_SERVICES)}.")
+        raise given.usage(f"There is no service {service!r}.", f"Choose from {', '.join(serving.SERVICES)}.")
     if arguments and service == "sync":
         raise given.usage("The sync service takes no arguments.")
-    return start(cli, list(arguments or [])) or DONE
+    return start(cli, list(arguments or []))
+
+
+def demo(
+    context: typer.Context,
+    bridge: str = typer.Argument("", metavar="[BRIDGE]", help="bitfactura-sugester, the one that there is."),
+    once: bool = typer.Option(False, "--once", help="End after the story; 0 only if both sides agree."),
+    port: int = typer.Option(SANDBOX_PORT, min=0, max=65535, help="The sandbox's port; a free one if taken."),
+    data: Path | None = _DEMO_DATA,
+) -> int:
+    """Play a story on this machine: both systems, the door and sync in one process, with measured times."""
+    from services.cli.demo import command  # noqa: PLC0415 - see above
+
+    return command.demo(cli_of(context), bridge, once=once, port=port, data=data)

@@ -9,14 +9,12 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
-import typer
 from pydantic import SecretStr
 
 from services.cli import given
-from services.cli.console import DONE, FAILED, INTERRUPTED, Cli, cli_of, run_loop
+from services.cli.console import DONE, FAILED, INTERRUPTED, Cli, run_loop
 from services.cli.demo.owner import NotSeen, Owner
 from services.cli.demo.story import LEFT, RIGHT, Step, Story
-from services.sandbox.server import DEFAULT_PORT
 from services.solo.main import stopped_by_signal
 from services.solo.running import PortTaken, Solo, running
 from shared import errors
@@ -24,25 +22,11 @@ from shared.runtime import logging
 from shared.runtime.settings import Settings, load_settings
 
 _BRIDGES = (f"{LEFT}-{RIGHT}",)
-_DATA = typer.Option(None, help="Keep the data in this folder; a temporary one without it.")
 
 
-def register(app: typer.Typer) -> None:
-    app.command("demo")(demo)
-
-
-def demo(
-    context: typer.Context,
-    bridge: str = typer.Argument(_BRIDGES[0], metavar="[BRIDGE]", help=", ".join(_BRIDGES)),
-    once: bool = typer.Option(False, "--once", help="End after the story; 0 only if both sides agree."),
-    port: int = typer.Option(
-        DEFAULT_PORT, min=0, max=65535, help="The sandbox's port; a free one if it is taken."
-    ),
-    data: Path | None = _DATA,
-) -> int:
-    """Play a story on this machine: both systems, the door and sync in one process, with measured times."""
-    cli = cli_of(context)
-    if bridge not in _BRIDGES:
+def demo(cli: Cli, bridge: str, *, once: bool, port: int, data: Path | None) -> int:
+    """Raises Misconfigured for a bridge without a demo, and for a folder that is in use."""
+    if bridge not in {"", *_BRIDGES}:
         raise given.usage(f"There is no demo of {bridge!r}.", f"Choose from {', '.join(_BRIDGES)}.")
     if data is not None and data.exists() and any(data.iterdir()):
         raise given.usage(

@@ -18,28 +18,9 @@ State = Literal["open", "closed", "sick"]
 KEPT_CHANGES = 4000
 """Changes remembered per database, so that a stale answer can be given."""
 FUNCTIONS = frozenset(
-    [
-        "count",
-        "max",
-        "min",
-        "sum",
-        "avg",
-        "upper",
-        "lower",
-        "like",
-        "len",
-        "ifnull",
-        "coalesce",
-        "substring",
-        "replace",
-        "ltrim",
-        "rtrim",
-        "abs",
-        "round",
-        "getdate",
-        "a_fecha",
-    ]
-)
+    ("count", "max", "min", "sum", "avg", "upper", "lower", "like", "len", "ifnull", "coalesce", "substring",
+     "replace", "ltrim", "rtrim", "abs", "round", "getdate", "a_fecha")
+)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -244,7 +225,7 @@ _VIEWS = {
         f"IS_NULLABLE {_TEXT}, DATA_TYPE {_TEXT}, CHARACTER_MAXIMUM_LENGTH INTEGER"
     ),
 }
-_CATALOGUE = frozenset({"sysobjects", "TABLES", "COLUMNS"})
+_CATALOGUE = frozenset({"SYSOBJECTS", "TABLES", "COLUMNS"})
 
 
 def _by(key: Callable[[str], str]) -> Callable[[str, str], int]:
@@ -262,7 +243,8 @@ def _guard(catalogue: bool) -> Callable[[int, str | None, str | None, str | None
         if action == sqlite3.SQLITE_SELECT:
             return sqlite3.SQLITE_OK
         if action == sqlite3.SQLITE_READ:
-            known = first in schema.TABLES or first == "" or (catalogue and first in _CATALOGUE)
+            table = str(first).upper()
+            known = table in schema.TABLES or first == "" or (catalogue and table in _CATALOGUE)
             return sqlite3.SQLITE_OK if known else sqlite3.SQLITE_DENY
         if action == sqlite3.SQLITE_FUNCTION and str(second).lower() in FUNCTIONS:
             return sqlite3.SQLITE_OK

@@ -47,6 +47,13 @@ class Column:
         return f"{self.name} {declared.partition(' DEFAULT ')[0]} DEFAULT {self.default!r}"
 
     @property
+    def blank(self) -> str | int:
+        """What stands in a row that says nothing."""
+        if self.default is not None:
+            return self.default
+        return {"text": "", "long": "", "time": NO_TIME}.get(self.kind, 0)
+
+    @property
     def data_type(self) -> str:
         return _DATA_TYPES[self.kind]
 

@@ -5,7 +5,8 @@ const SYSTEMS = JSON.parse(document.getElementById("systems").textContent);
 const EVERY = 1000; // milliseconds between two looks
 const SHOWN = 100; // rows per table
 const tokens = new Map();
-const seen = new Map(); // "system/account/resource/id" -> updated_at
+const seen = new Map(); // "system/account/resource/id" -> the record as it was last shown
+const LONG = new Set(["note", "description", "remarks", "OBSCLI"]); // fields of several lines
 
 async function call(method, path, body) {
   const answer = await fetch(`/control/${path}`, {
@@ -30,7 +31,7 @@ function say(text) {
 }
 
 function reasonIn(body) {
-  const message = body && typeof body === "object" ? body.message ?? body.error : body;
+  const message = body && typeof body === "object" ? body.message ?? body.error ?? body.detail ?? body : body;
   if (message === null || typeof message !== "object") return String(message);
   return Object.entries(message).map(([field, texts]) => `${field} ${[texts].flat().join(", ")}`).join("; ");
 }
@@ -65,6 +66,15 @@ function filled(template, id) {
 
 // Tables
 
+// Lists of items (phones, tags, custom fields) as one line.
+function shortly(value) {
+  if (Array.isArray(value)) return value.map(shortly).join(", ");
+  if (value === null || typeof value !== "object") return String(value ?? "");
+  const { field, email, phone, name, street, city } = value;
+  if (field) return `${field}=${value.value}`;
+  return email ?? phone ?? name ?? ([street, city].filter(Boolean).join(" ") || JSON.stringify(value));
+}
+
 function cell(value) {
   const made = element("td");
   if (typeof value === "string" && /^https?:\/\//.test(value)) {
@@ -74,7 +84,7 @@ function cell(value) {
     link.target = "_blank";
     made.append(link);
   } else {
-    made.textContent = value === null || value === undefined ? "" : String(value);
+    made.textContent = value === null || value === undefined ? "" : shortly(value);
   }
   return made;
 }
@@ -90,11 +100,12 @@ function row(system, panel, record) {
   const made = element("tr");
   made.dataset.id = record.id;
   const key = `${system.name}/${accountOf(system.name)}/${panel.resource}/${record.id}`;
-  if (seen.get(key) !== record.updated_at) made.className = "fresh";
-  seen.set(key, record.updated_at);
+  const state = JSON.stringify(record);
+  if (seen.get(key) !== state) made.className = "fresh";
+  seen.set(key, state);
   made.append(cell(record.id), ...panel.columns.map((column) => cell(record[column])));
   const actions = element("td", null, "actions");
-  if (panel.wrapper) actions.append(button("Edit", async () => edit(system, panel, record)), " ");
+  if (panel.fields.length) actions.append(button("Edit", async () => edit(system, panel, record)), " ");
   for (const action of panel.actions) {
     const path = filled(action.path, record.id);
     actions.append(button(action.label, () => act(system.name, action.method, path, filled(action.body, record.id))), " ");
@@ -104,12 +115,12 @@ function row(system, panel, record) {
 }
 
 async function refreshPanel(system, panel) {
-  const query = new URLSearchParams({ system: system.name, resource: panel.resource });
+  const query = new URLSearchParams({ system: system.name, resource: panel.resource, limit: SHOWN });
   if (accountOf(system.name)) query.set("account", accountOf(system.name));
-  const { records } = await call("GET", `records?${query}`);
+  const { records, total } = await call("GET", `records?${query}`);
   const section = sectionOf(system.name).querySelector(`.panel[data-resource="${panel.resource}"]`);
-  section.querySelector(".count").textContent = `(${records.length})`;
-  const newest = records.slice(-SHOWN).reverse();
+  section.querySelector(".count").textContent = `(${total})`;
+  const newest = records.reverse();
   const state = JSON.stringify([accountOf(system.name), newest]);
   if (section.dataset.state === state) return; // nothing changed: leave focus and selection where they are
   section.dataset.state = state;
@@ -213,10 +224,10 @@ let save = async () => {};
 
 function edit(system, panel, record) {
   editor.querySelector("h3").textContent = record
-    ? `${system.title}: edit ${record.name ?? record.id}` : `${system.title}: new record in ${panel.title}`;
+    ? `${system.title}: edit ${record[panel.columns[0]] ?? record.id}` : `${system.title}: new record in ${panel.title}`;
   editor.querySelector(".problem").textContent = "";
   const inputs = panel.fields.map((field) => {
-    const input = element(field === "note" || field === "description" ? "textarea" : "input");
+    const input = element(LONG.has(field) ? "textarea" : "input");
     input.name = field;
     input.id = `field-${field}`;
     input.value = record?.[field] ?? "";
@@ -232,8 +243,10 @@ function edit(system, panel, record) {
     const touched = inputs.filter((input) => input.value !== String(record?.[input.name] ?? ""));
     const given = Object.fromEntries(touched.map((input) => [input.name, input.value]));
     if (record && !touched.length) return;
-    if (record) await act(system.name, "PUT", `${panel.path}/${record.id}.json`, { [panel.wrapper]: given });
-    else await act(system.name, "POST", `${panel.path}.json`, { [panel.wrapper]: { name: "", ...given } });
+    const inside = (fields) => (panel.wrapper ? { [panel.wrapper]: fields } : fields);
+    const { path, suffix } = panel;
+    if (record) await act(system.name, "PUT", `${path}/${record.id}${suffix}`, inside(given));
+    else await act(system.name, "POST", `${path}${suffix}`, inside(panel.wrapper ? { name: "", ...given } : given));
   };
   editor.showModal();
 }
@@ -248,7 +261,7 @@ editor.querySelector("form").addEventListener("submit", (event) => {
 });
 
 for (const system of SYSTEMS) {
-  for (const panel of system.panels.filter((candidate) => candidate.wrapper)) {
+  for (const panel of system.panels.filter((candidate) => candidate.fields.length)) {
     sectionOf(system.name).querySelector(`.panel[data-resource="${panel.resource}"] .new`)
       .addEventListener("click", () => edit(system, panel, null));
   }

@@ -1,10 +1,9 @@
-"""An installation to type commands at: a solo, or services of their own on Kafka and PostgreSQL, with a sandbox."""
+"""An installation to type commands at: a solo, or services on Kafka and PostgreSQL, with a sandbox."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -129,7 +128,7 @@ async def _sandbox(processes: Processes) -> tuple[str, Mapping[str, Mapping[str,
     process = processes.start(*PUENTE, "sandbox", "--port", "0", "--json", name="sandbox")
     await process.line(r"^\{", within=SOON)
     hello = json.loads(process.output().splitlines()[0])
-    return hello["control"], hello["systems"]
+    return hello["control"], {name: hello["systems"][name] for name in ("bitfactura", "sugester")}
 
 
 def _secrets_of(systems: Mapping[str, Mapping[str, str]]) -> list[str]:

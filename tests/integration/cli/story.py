@@ -126,7 +126,7 @@ async def day_by_day(place: Place) -> None:
     story = await place.ask("why", "acme.bitfactura", "customer", str(client["id"]), "--details")
     (flow,) = story["flows"]
     assert flow["binding"]["right"] == str(theirs["id"])
-    assert [each["hook_kind"] for each in story["changes"]][0] == "client:create"
+    assert story["changes"][0]["hook_kind"] == "client:create"
     assert "created" in {each["outcome"] for each in flow["attempts"]}
     other = await place.ask("why", "sugester", "clients", str(theirs["id"]), "--offline")
     assert other["flows"][0]["binding"]["id"] == flow["binding"]["id"]
@@ -154,7 +154,7 @@ async def pause_and_resume(place: Place) -> None:
     assert [each["state"] for each in paused["flows"]] == ["paused"]
     made = await place.owner("bitfactura", "POST", "/clients.json", {"client": {"name": "Viveros Orotava"}})
     stuck = await place.ask("sync", "acme", "--wait", "--timeout", "60", code=3)
-    assert stuck["waiting"] == {"paused": 1}
+    assert set(stuck["waiting"]) == {"paused"}
     assert stuck["paused"] == [CUSTOMERS]
     assert not await _named(place, "Viveros Orotava")
     assert [each["state"] for each in (await place.ask("flow", "resume", CUSTOMERS))["flows"]] == ["live"]

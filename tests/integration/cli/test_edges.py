@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 from datetime import timedelta
 from pathlib import Path
@@ -26,9 +27,8 @@ async def test_a_solo_stops_cleanly_on_ctrl_c_and_refuses_servers(processes: Pro
     assert "sweeps alone" in place.services[0].output()
     assert place.services[0].stop(by=signal.SIGINT) == 0
     place.environment["PUENTE_LOG_URL"] = "kafka://127.0.0.1:1/puente.changes"
-    place.environment |= {
-        name: "k1:" + "A" * 43 for name in ("PUENTE_DOOR_KEYS", "PUENTE_LOG_KEYS", "PUENTE_STORE_KEYS")
-    }
+    rings = ("PUENTE_DOOR_KEYS", "PUENTE_LOG_KEYS", "PUENTE_STORE_KEYS")
+    place.environment |= dict.fromkeys(rings, "k1:" + "A" * 43)
     refused = await place.puente("solo", code=2)
     assert "puente serve" in refused.err
 
@@ -49,26 +49,39 @@ async def test_a_wrong_account_is_refused_with_the_reason(processes: Processes, 
     place.canaries = [*place.canaries, CANARY]
     await place.puente("workspace", "add", "acme")
     base_url = place.systems["bitfactura"]["base_url"]
+    (dead,) = free_ports(1)
     add = ("account", "add", "acme", "bitfactura", "--base-url")
-    refused = await place.ask(*add, base_url, stdin=CANARY, code=4)
+    refused, away, empty, unknown, hooks = await asyncio.gather(
+        place.ask(*add, base_url, stdin=CANARY, code=4),
+        place.puente(*add, f"http://127.0.0.1:{dead}/bitfactura", stdin=CANARY, code=5),
+        place.puente(*add, base_url, stdin="\n", code=2),
+        place.puente("account", "add", "acme", "nobody", base_url, stdin=CANARY, code=2),
+        place.puente("hooks", "acme", code=2),
+    )
     assert refused["saved"] is False
     assert {each["name"]: each["state"] for each in refused["checks"]}["token"] == "failed"
-    (dead,) = free_ports(1)
-    away = await place.puente(*add, f"http://127.0.0.1:{dead}/bitfactura", stdin=CANARY, code=5)
     assert "not saved" in away.out
-    assert (await place.ask("account", "list"))["accounts"] == []
-    empty = await place.puente(*add, base_url, stdin="\n", code=2)
     assert "token" in empty.err
-    await place.puente("account", "add", "acme", "nobody", base_url, stdin=CANARY, code=2)
-    forced = await place.ask(*add, base_url, "--force", stdin=f"token={CANARY}\n")
+    assert "nobody" in unknown.err
+    assert "PUENTE_PUBLIC_URL" in hooks.err
+    assert (await place.ask("account", "list"))["accounts"] == []
+
+
+async def test_a_forced_account_is_mended_later(processes: Processes, tmp_path: Path) -> None:
+    place = await rig.one_machine(processes, tmp_path, hooks=False)
+    place.canaries = [*place.canaries, CANARY]
+    await place.puente("workspace", "add", "acme")
+    base_url = place.systems["bitfactura"]["base_url"]
+    forced = await place.ask(
+        "account", "add", "acme", "bitfactura", base_url, "--force", stdin=f"token={CANARY}\n"
+    )
     assert forced["saved"] is True
     failing = await place.ask("account", "check", "acme.bitfactura", code=4)
     assert failing["accounts"][0]["credentials"] == {"token": "configured"}
     secrets_file = tmp_path / "secret"
     secrets_file.write_text(place.systems["bitfactura"]["token"])
-    await place.ask("account", "set", "acme.bitfactura", "--secrets-file", str(secrets_file))
-    await place.ask("account", "check", "acme.bitfactura")
-    await place.puente("hooks", "acme", code=2)
+    mended = await place.ask("account", "set", "acme.bitfactura", "--secrets-file", str(secrets_file))
+    assert {each["name"]: each["state"] for each in mended["checks"]}["token"] == "ok"
 
 
 async def test_nothing_goes_live_beside_the_vendors_own_link(processes: Processes, tmp_path: Path) -> None:

@@ -1,0 +1,109 @@
+"""P5: a load of many clients: time, calls and memory, and what a kill in the middle costs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from datetime import timedelta
+
+import aiohttp
+
+from tests.bench import machine
+from tests.bench.changes import VendorWatch, start_sync, start_vendor
+from tests.bench.figures import Findings, Goal, Row, Series
+from tests.bench.installation import installed
+from tests.bench.latency import start_load
+from tests.bench.servers import Servers
+from tests.bench.settings import Effort
+from tests.support.waiting import until
+
+_LATEST = timedelta(hours=2)
+
+
+async def load_of_clients(servers: Servers, effort: Effort, findings: Findings) -> None:
+    """One load, killed (-9) when half of it is done, and gone on with by a new process."""
+    count = effort.load
+    name = f"load-{count}"
+    with servers.processes() as started:
+        async with servers.database() as store, aiohttp.ClientSession() as http:
+            url = await start_vendor(started, 0)
+            watch = VendorWatch(url, http)
+            async with installed(
+                started.folder, log_url=await servers.topic(), store_url=store, workspaces=[name], vendor_url=url
+            ) as here:
+                await start_load(here, name)
+                first = start_sync(started, here, "sync-first")
+                points = await _follow(watch, first.pid, count // 2)
+                first.kill9()
+                before = await watch.counts()
+                second = start_sync(started, here, "sync-second")
+                points_after = await _follow(watch, second.pid, count)
+                after = await watch.counts()
+                second.stop()
+    rates = [_rate(points), _rate(points_after)]
+    memory = max(each for _, _, each in [*points, *points_after])
+    calls = (after["created"] + after["pages"] + after["reads"] + after["writes"]) / count
+    findings.add(
+        Row(figure="P5", what=f"clients loaded per second, of {count:,}", unit="/s", values=rates),
+        Row(
+            figure="P5",
+            what="memory at most",
+            unit="MB",
+            values=[memory / 1e6],
+            goal=Goal(most=200),
+        ),
+        Row(
+            figure="P5",
+            what="rate of the second half to that of the first",
+            unit="",
+            values=[rates[1] / rates[0]],
+            goal=Goal(least=0.8),
+            note="linear time: 1 or more",
+        ),
+        Row(figure="P5", what="vendor calls per client", unit="", values=[calls], goal=Goal(most=1.1)),
+        Row(
+            figure="P5",
+            what="clients made twice after the kill in the middle",
+            unit="",
+            values=[float(after["doubles"])],
+            goal=Goal(most=0),
+        ),
+    )
+    findings.notes.append(f"P5: killed at {before['created']:,} of {count:,} clients, {after['created']:,} creates.")
+    began = points[0][0]
+    line = [*points, *points_after]
+    findings.series += [
+        Series(
+            figure="P5",
+            title="clients made",
+            x="s",
+            y="clients",
+            points=[(at - began, float(made)) for at, made, _ in line],
+        ),
+        Series(
+            figure="P5",
+            title="memory of the sync process",
+            x="clients",
+            y="MB",
+            points=[(float(made), size / 1e6) for _, made, size in line],
+        ),
+    ]
+
+
+async def _follow(watch: VendorWatch, pid: int, until_made: int) -> Sequence[tuple[float, int, int]]:
+    """(time, clients made, memory) twice a second until so many are made."""
+    points: list[tuple[float, int, int]] = []
+
+    async def enough() -> bool:
+        made = (await watch.counts())["created"]
+        if made and (not points or made > points[-1][1]):
+            points.append((time.monotonic(), made, machine.memory_bytes(pid)))
+        return made >= until_made
+
+    await until(enough, within=_LATEST, what=f"{until_made} clients are made", every=timedelta(milliseconds=250))
+    return points
+
+
+def _rate(points: Sequence[tuple[float, int, int]]) -> float:
+    (first_at, first, _), (last_at, last, _) = points[0], points[-1]
+    return (last - first) / max(last_at - first_at, 0.001)
