@@ -1,7 +1,7 @@
 """The systems that the sandbox knows, and those that it serves when nobody says which."""
 
-from services.sandbox import bitfactura, factusol, sugester
+from services.sandbox import bitfactura, clientify, factusol, sugester
 from services.sandbox.system import System
 
-SYSTEMS: tuple[System, ...] = (bitfactura.SYSTEM, sugester.SYSTEM, factusol.SYSTEM)
+SYSTEMS: tuple[System, ...] = (bitfactura.SYSTEM, sugester.SYSTEM, factusol.SYSTEM, clientify.SYSTEM)
 SERVED: tuple[System, ...] = (bitfactura.SYSTEM, sugester.SYSTEM)

@@ -15,7 +15,7 @@ from services.sandbox.courier import Delivery
 from services.sandbox.endpoint import VendorEndpoint
 from services.sandbox.storage import Fields, Record
 from services.sandbox.switches import BadValueError
-from services.sandbox.system import Call
+from services.sandbox.system import Call, Deleted
 from services.sandbox.wire import Answer, Refused, parse_object, stamp
 from services.sandbox.world import World
 
@@ -269,13 +269,12 @@ def _add_records(router: APIRouter, world: World, endpoints: Mapping[str, Vendor
 def _chosen(
     world: World, account: Account, resource: str, deleted: str, year: str | None
 ) -> Sequence[Record | Fields]:
+    which: Deleted = "only" if deleted == "only" else "no" if deleted in ("false", "0", "") else "also"
     shelf = world.systems[account.system].shelf
     if shelf is not None:
-        return [] if deleted == "only" else shelf(world, account, resource, year)
+        return shelf(world, account, resource, year, which)
     table = account.tables[resource]
-    if deleted in ("false", "0", ""):
-        return table.live()
-    return [record for record in table.everything() if deleted != "only" or record.deleted]
+    return table.live() if which == "no" else [r for r in table.everything() if which == "also" or r.deleted]
 
 
 def _seeder(world: World, system: str, resource: str) -> Callable[[Call, Fields], Record]:

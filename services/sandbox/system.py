@@ -232,7 +232,8 @@ def _same_kind(hook: Record, kind: str) -> bool:
     return hook.fields.get("kind") == kind
 
 
-Shelf = Callable[["World", Account, str, str | None], list[Fields]]
+Deleted = Literal["no", "also", "only"]
+Shelf = Callable[["World", Account, str, str | None, Deleted], list[Fields]]
 """The records of a resource, of one year where the vendor keeps a database for each."""
 
 

@@ -23,7 +23,7 @@ NORMALISER = 1
 
 _SPACES = re.compile(r"\s+")
 _PUNCTUATION = re.compile(r"[^0-9A-Z]")
-_EU_PREFIX = re.compile(r"[A-Z]{2}")
+_SPANISH = re.compile(r"[0-9A-Z]\d{7}[0-9A-Z]")
 
 
 def normal(field: Field, value: Value, *, country: str) -> str:
@@ -96,11 +96,16 @@ def _phone(text: str, country: str) -> str:
 
 @lru_cache(maxsize=16_384)
 def tax_number(text: str, country: str) -> str:
-    """Upper case without punctuation; the home country's prefix is dropped where a valid number is left."""
+    """Upper case without punctuation; the home country's prefix is dropped where one of its numbers is left.
+
+    In Spain one with a wrong check digit too: no number of its own begins with ES, and people mistype.
+    """
     compact = _PUNCTUATION.sub("", text.upper())
-    if country and compact.startswith(country) and is_valid_tax_number(compact[2:], country):
-        return compact[2:]
-    return compact
+    if not country or not compact.startswith(country):
+        return compact
+    rest = compact[2:]
+    is_number = is_valid_tax_number(rest, country) or (country == "ES" and _SPANISH.fullmatch(rest) is not None)
+    return rest if is_number else compact
 
 
 def is_valid_tax_number(text: str, country: str) -> bool:

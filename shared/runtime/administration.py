@@ -107,7 +107,7 @@ async def save_account(parts: Parts, used: Used, account: Account) -> None:
 
 
 async def change_account(parts: Parts, used: Used, account: Account) -> None:
-    """Save new credentials, address or settings. Raises Misconfigured if the vendor's account is in use elsewhere."""
+    """Save new credentials, address or settings. Raises Misconfigured if that account is in use elsewhere."""
     try:
         await parts.database.run(
             lambda connection: directory.change_account(connection, account, used.workspace.keys)

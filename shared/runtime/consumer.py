@@ -34,7 +34,7 @@ _POLL = timedelta(milliseconds=250)
 _FULL = 4000
 _DRAIN = timedelta(seconds=6)
 # A burst that tells every record once is answered by one listing, begun when it has calmed down for a moment.
-_BURST = timedelta(seconds=2)
+BURST = timedelta(seconds=2)
 
 
 class Prefix:
@@ -325,8 +325,8 @@ class Consumer:
             kind = self._workspaces.connectors[account.system].hooks.kinds.get(change.hook_kind)
         resource = kind.resource if kind is not None else None
         full = kind is not None and kind.bulk
-        soon = now + (_BURST if full else timedelta(0))
-        if full and self._burst_until.get(change.account, now) > now + _BURST / 2:
+        soon = now + (BURST if full else timedelta(0))
+        if full and self._burst_until.get(change.account, now) > now + BURST / 2:
             return  # asked for a moment ago, and that listing has not begun
         if full:
             self._burst_until[change.account] = soon

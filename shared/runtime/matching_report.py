@@ -19,6 +19,7 @@ from shared.flows.context import FlowContext
 from shared.flows.spec import Document, Side
 from shared.model.normal import is_empty
 from shared.runtime.parts import Parts
+from shared.runtime.sweeper import refuse_cut
 from shared.runtime.workspaces import Used
 from shared.store import bindings, directory, index, matches, sweeps
 from shared.store.matches import Finding, FindingName, Report
@@ -105,6 +106,7 @@ async def _list(
     session, cursor, done = flow.session(side), None, 0
     while True:
         page = await session.page(resource, cursor, bulk=True)
+        refuse_cut(page)
         rows = [row for row in page.rows if not row.gone]
         seen = [flow.seen(side, row, parts.clock.now(), listing=listing) for row in rows]
         await parts.database.run(partial(index.save, rows=seen))

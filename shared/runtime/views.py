@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from shared import errors
 from shared.eventlog.port import EventLog, Lag
-from shared.runtime.consumer import GROUP
+from shared.runtime.consumer import BURST, GROUP
 from shared.runtime.parts import Parts
 from shared.runtime.workspaces import Used
 from shared.store import directory, intents, loads, runs, sweeps, waiting
@@ -69,8 +69,13 @@ class Status:
 
     @property
     def running_sweeps(self) -> Sequence[Sweep]:
-        """Sweeps that list now, or whose time has come."""
-        return [each for each in self.sweeps if each.started_at is not None or each.next_at <= self.at]
+        """Sweeps that list now, whose time has come, or that a burst of hooks has just asked for."""
+        soon = self.at + BURST
+        return [
+            each
+            for each in self.sweeps
+            if each.started_at is not None or each.next_at <= self.at or max(each.next_at, each.full_at) <= soon
+        ]
 
     @property
     def running_loads(self) -> Sequence[Load]:

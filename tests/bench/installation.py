@@ -134,7 +134,9 @@ async def installed(
         log_url=log_url,
         store_url=store_url,
         outgoing_allow="127.0.0.0/8",
-        **{name: SecretStr(ring) for name, ring in _RINGS.items()},
+        door_keys=SecretStr(_RINGS["door_keys"]),
+        log_keys=SecretStr(_RINGS["log_keys"]),
+        store_keys=SecretStr(_RINGS["store_keys"]),
     )
     async with parts.opened(settings, clock=SystemClock(), migrate=True) as opened:
         for name in workspaces:
@@ -163,11 +165,10 @@ async def add_workspace(opened: Parts, name: str, accounts: Mapping[str, tuple[s
     await administration.add_bridge(opened, used, "bitfactura", "sugester")
     used = await administration.used_of(opened, name)
     now = opened.clock.now()
-    for flow in used.directory.flows.values():
-        if flow.entity == "customer":
-            await opened.database.run(
-                lambda connection, flow=flow: directory.set_flow(connection, flow, state="live", live_since=now)
-            )
+    flow = next(each for each in used.directory.flows.values() if each.entity == "customer")
+    await opened.database.run(
+        lambda connection: directory.set_flow(connection, flow, state="live", live_since=now)
+    )
 
 
 async def postpone_sweeps(opened: Parts) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +17,7 @@ from tests.bench.figures import Findings
 from tests.bench.servers import Servers
 from tests.bench.settings import FULL, QUICK, Effort
 
-Bench = Callable[[Servers, Effort, Findings], Awaitable[None]]
+Bench = Callable[[Servers, Effort, Findings], Coroutine[None, None, None]]
 
 BENCHES: Mapping[str, tuple[str, Bench]] = {
     "P1": ("hooks accepted per second", door.hooks_per_second),
@@ -46,6 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if given.repeats:
         effort = replace(effort, repeats=given.repeats)
     console = Console()
+    if not console.is_terminal:
+        console = Console(width=150)
     findings, about = _run(given.names or list(BENCHES), effort, console, quick=given.quick)
     report.show(findings, console)
     report.write(findings, given.into, about)

@@ -131,11 +131,7 @@ class _Audit:
         found = {side: self._by_marker[side].get(client.marker, []) for side in _SIDES}
         for side in _SIDES:
             if len(found[side]) > 1:
-                ids = [each["id"] for each in found[side]]
-                says = f"{client.marker} is {len(ids)} times in {side}: {ids}"
-                # Only people delete: what stands beside a deleted one was made after it, or in doubt of it.
-                kind: Kind = "came back" if side in client.deleted_on else "doubled"
-                yield Violation(kind=kind, says=says, evidence=self._stories(found))
+                yield from self._several(client, side, found)
         if client.deleted_on or not client.ids:
             return
         live = {side: [each for each in found[side] if not each["deleted"]] for side in _SIDES}
@@ -145,6 +141,21 @@ class _Audit:
                 yield from self._unless_explained("missing", says, found)
         if live[LEFT] and live[RIGHT]:
             yield from self._pair(client, live[LEFT][0], live[RIGHT][0], found)
+
+    def _several(self, client: Client, side: str, found: Mapping[str, Sequence[Json]]) -> Iterator[Violation]:
+        """Several records of one client on one side. One that a person made and deleted before anybody joined it
+        to the other side is unknown to Puente: then the other side's is rightly carried over."""
+        unknown = [
+            each
+            for each in found[side]
+            if each["deleted"] and side in client.made_on and str(each["id"]) not in self._pair_of[side]
+        ]
+        ids = [each["id"] for each in found[side]]
+        if len(ids) - len(unknown) < 2:
+            return
+        kind: Kind = "came back" if side in client.deleted_on else "doubled"
+        says = f"{client.marker} is {len(ids)} times in {side}: {ids}"
+        yield Violation(kind=kind, says=says, evidence=self._stories(found))
 
     def _pair(
         self, client: Client, left: Json, right: Json, found: Mapping[str, Sequence[Json]]

@@ -72,6 +72,7 @@ class Driver:
         self._chance = random.Random(f"{seed}/driver")  # noqa: S311 - people, no secret
         self._rate = rate
         self._number = 0
+        self._values = 0
         self._acts: dict[Callable[[], Awaitable[None]], int] = {
             self.make_left: 8,
             self.make_right: 6,
@@ -236,7 +237,9 @@ class Driver:
         self._number += 1
         marker = f"c{self._number:05d}{DOMAIN}"
         client = self.clients[marker] = Client(marker=marker)
-        return client, {"name": f"Client {self._number:05d} SL", "email": marker, "city": self._value("city")}
+        # The invoicing product fills an empty shortcut from the name: nobody's edit, and it would count as one.
+        fields = {"name": f"Client {self._number:05d} SL", "shortcut": f"C{self._number:05d}"}
+        return client, fields | {"email": marker, "city": self._value("city")}
 
     def _pick(self, *, both: bool = False) -> Client | None:
         """Somebody who is not deleted and was not edited much lately; often one who is there since a moment."""
@@ -250,6 +253,5 @@ class Driver:
         return self._chance.choice(fit[-20:] if self._chance.random() < 0.4 else fit)
 
     def _value(self, name: str) -> str:
-        self._number_of_values = getattr(self, "_number_of_values", 0) + 1
-        number = self._number_of_values
-        return f"+3492212{number % 10000:04d}" if name == "phone" else f"{name} {number}"
+        self._values += 1
+        return f"+3492212{self._values % 10000:04d}" if name == "phone" else f"{name} {self._values}"

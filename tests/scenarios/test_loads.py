@@ -52,9 +52,7 @@ async def test_two_overlapping_sets_become_one_without_doubles(new_world: NewWor
 
 
 @pytest.mark.timeout(600)
-async def test_5000_clients_against_4000_overlapping(new_world: NewWorld, request: pytest.FixtureRequest) -> None:
-    if not request.config.getoption("--large"):
-        pytest.skip("takes minutes; run with --large")
+async def test_5000_clients_against_4000_overlapping(new_world: NewWorld) -> None:
     world = await new_world()
     await world.connect()
     await overlapping(world, 5000, 4000, 3500)

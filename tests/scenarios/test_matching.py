@@ -106,18 +106,30 @@ async def test_a_second_client_with_the_tax_number_of_a_joined_one_is_put_before
     assert len(await world.right.all()) == 1
 
 
-async def test_the_same_client_made_on_both_sides_at_once_is_joined(any_world: World) -> None:
-    world = any_world
+async def test_the_same_client_made_on_both_sides_at_once_is_joined(new_world: NewWorld) -> None:
+    world = await new_world()
+    await world.connect(hooks=("bitfactura", "sugester"))
+    await world.go_live((CUSTOMERS,))
     await world.stop_sync()
     for number in range(5):
         one = {"name": f"Cliente {number}", "email": f"c{number}@empresa.example", "tax_no": f"B7612345{number}"}
         await world.left.make(**one)
         await world.right.make(**one, phone="+34 922 000 111")
     await world.control.drained()
-    await world.ask_for_sweeps()
     world.start_sync()
     await world.quiet()
     assert len(await world.left.all()) == len(await world.right.all()) == 5
     assert len(await world.bindings()) == 5
     assert await world.differences() == []
     assert await world.asks() == []
+
+
+async def test_a_double_that_nothing_had_told_of_in_time_is_put_before_a_person(world: World) -> None:
+    # Sugester sends no hooks here: what was made there since the last listing is not known yet.
+    await world.right.make(**TALLERES)
+    await world.left.make(**TALLERES)
+    await world.quiet()
+    await world.sweep()
+    assert len(await world.bindings()) == 1
+    assert [row.reason for row in await world.asks()] == ["bound elsewhere"]
+    assert len(await world.left.all()) == 1

@@ -15,7 +15,7 @@ from services.sandbox.factusol.databases import Database, Value
 from services.sandbox.factusol.schema import F_CLI, TABLES, Table
 from services.sandbox.factusol.writing import BadRowError, insert, mark_change, read_row, years_of
 from services.sandbox.storage import Fields, Record
-from services.sandbox.system import Call, Route
+from services.sandbox.system import Call, Deleted, Route
 from services.sandbox.wire import Answer, Refused, error, int_of, json_answer
 
 if TYPE_CHECKING:
@@ -159,11 +159,12 @@ def shown(table: Table, row: Mapping[str, Value]) -> Fields:
     return {"id": key, **row, **times}
 
 
-def shelf(world: "World", account: Account, resource: str, year: str | None) -> list[Fields]:
+def shelf(world: "World", account: Account, resource: str, year: str | None, deleted: Deleted) -> list[Fields]:
+    """Nothing is left of what was deleted."""
     call = Call(world=world, account=account, now=world.clock.now())
     years = years_of(call)
     database = years.get(year or years.newest())
-    if database is None:
+    if database is None or deleted == "only":
         return []
     database.take_version(call.choice("columns"))
     table = F_CLI if resource == "clients" else TABLES[resource]
