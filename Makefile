@@ -13,7 +13,7 @@ PYTHON = $(shell for each in $(CANDIDATES); do \
   "$$each" -c '$(SUITABLE)' >/dev/null 2>&1 && { echo "$$each"; break; }; done)
 endif
 
-.PHONY: demo test check format lint types unit kill lock clean
+.PHONY: demo test check format lint types unit kill bench lock clean
 
 $(BIN)/python:
 	@python="$(PYTHON)"; test -n "$$python" && "$$python" -c '$(SUITABLE)' >/dev/null 2>&1 || { \
@@ -62,6 +62,10 @@ kill: $(STAMP)
 lock:
 	uv pip compile pyproject.toml --extra dev --generate-hashes --universal --python-version 3.11 \
 	  --no-emit-index-url --no-emit-find-links --no-header --output-file requirements.lock
+
+# Ratios against bare ceilings, with a real broker and a real database: `make bench`, or `make bench ARGS="P2 --quick"`.
+bench: $(STAMP)
+	$(BIN)/python -m tests.bench $(ARGS)
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

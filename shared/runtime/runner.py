@@ -135,7 +135,17 @@ class Runner:
             if row is not None:
                 if await self._folds(row, flow, look, job.row):
                     return Outcome(kind="waits", says=row.says, until=row.not_before)
-                look = replace(look, waiting=row)
+                # What waited is taken along whole: its changes, a deletion that was told, a repair asked for.
+                look = replace(
+                    look,
+                    waiting=row,
+                    change_ids=(
+                        *row.change_ids,
+                        *(name for name in look.change_ids if name not in row.change_ids),
+                    ),
+                    deletion=look.deletion or row.deletion,
+                    repair=look.repair or row.mode == "repair",
+                )
         if flow.row.state == "paused":
             return await self._put(flow, look, "paused", f"The flow is paused: {flow.row.pause_reason or ''}")
         started = self._clock.monotonic()

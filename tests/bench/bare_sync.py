@@ -1,7 +1,7 @@
 """The bare arm of P2: the least that reads a record of the log, reads a client, writes it and saves one row.
 
-`python -m tests.bench.bare_sync BOOTSTRAP TOPIC VENDOR_URL POSTGRES_URL COUNT`: one asyncio loop, aiohttp, asyncpg,
-64 records at once; ends when COUNT records are done and committed.
+`python -m tests.bench.bare_sync BOOTSTRAP TOPIC VENDOR_URL POSTGRES_URL COUNT`: one asyncio loop, aiohttp and
+asyncpg, 64 records at once; it ends when COUNT records are done and committed.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import asyncio
 import sys
 
 import aiohttp
-import asyncpg
+import asyncpg  # type: ignore[import-untyped]
 import uvloop
 from aiokafka import AIOKafkaConsumer
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor

@@ -34,7 +34,9 @@ async def burst_with_broker_killed(servers: Servers, effort: Effort, findings: F
             )
         )
         await until(
-            lambda: len(answers.at) >= effort.burst * _KILL_AT, within=timedelta(minutes=5), what="the kill's moment"
+            lambda: len(answers.at) >= effort.burst * _KILL_AT,
+            within=timedelta(minutes=5),
+            what="the kill's moment",
         )
         killed_at = answers.at[-1]
         servers.kafka.kill9()

@@ -16,7 +16,7 @@ from sqlalchemy import func, select
 from shared.runtime import administration, hooking
 from shared.store import tables
 from tests.bench.changes import start_sync
-from tests.bench.door import start_ingress
+from tests.bench.door import hook_body, start_ingress
 from tests.bench.figures import Findings, Goal, Row
 from tests.bench.installation import HookKeys, Installation, add_workspace, installed, postpone_sweeps
 from tests.bench.servers import SOON, Servers, Started, free_port
@@ -35,6 +35,7 @@ class Shop:
     """A workspace on the sandbox, its hooks registered, its services running."""
 
     control: str
+    door: str
     http: aiohttp.ClientSession
     started: Started
     here: Installation
@@ -91,7 +92,9 @@ async def calls_per_change(servers: Servers, effort: Effort, findings: Findings)
         findings.add(_row("a hook of a record that shows nothing new", await _echo(shop, left), 1))
         sync.stop()
         for number in range(_EDITS):
-            await shop.owner("bitfactura", "PUT", f"/clients/{left[0]}.json", {"client": {"city": f"Tías {number}"}})
+            await shop.owner(
+                "bitfactura", "PUT", f"/clients/{left[0]}.json", {"client": {"city": f"Tías {number}"}}
+            )
         before, applied = await shop.calls(), (await shop.attempts()).get("applied", 0)
         again = start_sync(shop.started, shop.here, "sync-again", PUENTE_SWEEP_SECONDS="3600")
         await shop.until_attempts("applied", applied + 1)
@@ -112,10 +115,14 @@ async def _edits(shop: Shop, ids: list[int], city: str) -> float:
 
 
 async def _echo(shop: Shop, ids: list[int]) -> float:
-    """A save that changes nothing raises a hook all the same."""
+    """A hook of each record, as it comes back for what we wrote ourselves: the record shows nothing new."""
     before, looked = await shop.calls(), sum((await shop.attempts()).values())
+    keys = HookKeys()
     for number in ids:
-        await shop.owner("bitfactura", "PUT", f"/clients/{number}.json", {"client": {"city": _CITY}})
+        hook = hook_body(keys.secret(_SHOP), number)
+        async with shop.http.post(f"{shop.door}/hooks/bitfactura/{keys.token(_SHOP)}", data=hook) as answer:
+            if answer.status != 200:
+                raise AssertionError(f"the door answered {answer.status}")
 
     async def all_looked() -> bool:
         return sum((await shop.attempts()).values()) >= looked + len(ids)
@@ -173,8 +180,9 @@ async def _shop(servers: Servers) -> AsyncIterator[Shop]:
         await add_workspace(here.parts, _SHOP, accounts)
         await postpone_sweeps(here.parts)
         port = free_port()
+        door = f"http://127.0.0.1:{port}"
         await start_ingress(started, HookKeys(), log_url, port)
         used = await administration.used_of(here.parts, _SHOP)
         account = used.directory.accounts[f"{_SHOP}.bitfactura"]
-        await hooking.register(here.parts, used, account, f"http://127.0.0.1:{port}")
-        yield Shop(control=control, http=http, started=started, here=here)
+        await hooking.register(here.parts, used, account, door)
+        yield Shop(control=control, door=door, http=http, started=started, here=here)

@@ -1,4 +1,4 @@
-"""P2: changes applied per second by one sync process on its own core, beside a bare loop that makes the same calls."""
+"""P2: changes applied per second by one sync process on its own core, beside a bare loop with the same calls."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ async def applied_per_second(servers: Servers, effort: Effort, findings: Finding
 
 
 async def _one_run(servers: Servers, count: int, delay: int, *, bare: bool) -> Applied:
-    """A fresh topic, database and vendor; `count` changes of bound pairs are in the log before anybody reads it."""
+    """A fresh topic, database and vendor; `count` changes of bound pairs are in the log before it is read."""
     workspaces = [f"w{number}" for number in range(max(WORKSPACES, count // 400))]
     numbers = range(1, count // len(workspaces) + 1)
     total = len(numbers) * len(workspaces)
@@ -171,4 +171,3 @@ async def all_saved(here: Installation, total: int) -> None:
         return count == total
 
     await until(saved, within=timedelta(minutes=2), what=f"{total} applied attempts are saved")
-

@@ -1,4 +1,4 @@
-"""P1: hooks durably accepted per second by one ingress on its own core, beside the barest app that does the same."""
+"""P1: hooks durably accepted per second by one ingress on its own core, beside the barest app that does it."""
 
 from __future__ import annotations
 
@@ -115,9 +115,7 @@ async def start_bare(started: Started, log_url: str, port: int) -> Process:
 
 def hooks(keys: HookKeys, workspaces: Sequence[str] = WORKSPACES) -> Iterator[bytes]:
     """Hooks of these workspaces in turn, each with an id of its own, as BitFactura sends them."""
-    targets = [
-        (f"/hooks/bitfactura/{keys.token(name)}", _body_halves(keys.secret(name))) for name in workspaces
-    ]
+    targets = [(f"/hooks/bitfactura/{keys.token(name)}", _body_halves(keys.secret(name))) for name in workspaces]
     for number in itertools.count(1):
         path, (before, after) = targets[number % len(targets)]
         yield load.post(path, before + b"%09d" % number + after)

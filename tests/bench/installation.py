@@ -190,9 +190,7 @@ async def bind(here: Installation, workspace: str, numbers: Sequence[int]) -> No
     now = here.parts.clock.now() - timedelta(days=1)
     for some in chunks(numbers, 500):
         rows = [_binding(flow, number, here.parts.new_id(), now) for number in some]
-        seen = {
-            side: [flow.seen(side, _shown(flow, side, number), now) for number in some] for side in Side
-        }
+        seen = {side: [flow.seen(side, _shown(flow, side, number), now) for number in some] for side in Side}
 
         async def unit(connection: Any, rows: Any = rows, seen: Any = seen) -> None:
             await connection.execute(insert(tables.binding), [bindings._values(row) for row in rows])

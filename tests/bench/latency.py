@@ -1,4 +1,4 @@
-"""P3: from a hook at the door to the edit at the other vendor, at a steady rate, all services processes of their own.
+"""P3: from a hook at the door to the edit at the other vendor, at a steady rate, each service its own process.
 
 The bare vendor notes when each write came, on the clock that this process posts by.
 """
@@ -139,7 +139,7 @@ async def _one_run(servers: Servers, effort: Effort, *, load_of: int) -> list[fl
     count = _WARM_UP + int(PER_SECOND * effort.latency.total_seconds())
     loading = f"load-{load_of}"
     workspaces = [*_WORKSPACES, loading] if load_of else list(_WORKSPACES)
-    async with street(servers, workspaces, {name: count for name in _WORKSPACES}) as here:
+    async with street(servers, workspaces, dict.fromkeys(_WORKSPACES, count)) as here:
         numbers = range(1, count + 1)
         await here.at_rate(_WORKSPACES, numbers[:_WARM_UP], PER_SECOND)
         await here.watch.until_writes(_WARM_UP, here.sync)

@@ -1,4 +1,4 @@
-"""The report of a run: a table in the terminal, a results file, and one page with plots that needs nothing else."""
+"""The report of a run: a table in the terminal, a results file, and one page with plots."""
 
 from __future__ import annotations
 
@@ -84,7 +84,9 @@ def write(findings: Findings, folder: Path, about: Mapping[str, str]) -> None:
 
 
 def page(findings: Findings, about: Mapping[str, str]) -> str:
-    head = "".join(f"<th>{name}</th>" for name in ("", "figure", "ours", "spread", "bare", "spread", "of bare", "goal", "met"))
+    head = "".join(
+        f"<th>{name}</th>" for name in ("", "figure", "ours", "spread", "bare", "spread", "of bare", "goal", "met")
+    )
     lines = "".join(
         f"<tr{' class=missed' if row.met is False else ''}>"
         + "".join(f"<td>{html.escape(cell)}</td>" for cell in _cells(row))
@@ -97,9 +99,11 @@ def page(findings: Findings, about: Mapping[str, str]) -> str:
     plots = "".join(_plot(each) for each in findings.series if len(each.points) > 1)
     return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>Puente: speed</title><style>
-body {{ font: 15px/1.4 system-ui, sans-serif; margin: 2rem auto; max-width: 72rem; padding: 0 1rem }}
-table {{ border-collapse: collapse }} td, th {{ padding: .25rem .7rem; text-align: left; border-bottom: 1px solid #ccc }}
-.missed td {{ color: #a00; font-weight: 600 }} figure {{ display: inline-block; margin: 1rem 1rem 0 0 }}
+body {{ font: 15px/1.4 system-ui, sans-serif; margin: 2rem auto; max-width: 72rem }}
+table {{ border-collapse: collapse }}
+td, th {{ padding: .25rem .7rem; text-align: left; border-bottom: 1px solid #ccc }}
+.missed td {{ color: #a00; font-weight: 600 }}
+figure {{ display: inline-block; margin: 1rem 1rem 0 0 }}
 dl {{ display: grid; grid-template-columns: max-content 1fr; gap: 0 1rem }} dd {{ margin: 0 }}
 text {{ font: 11px system-ui, sans-serif; fill: #444 }}
 </style></head><body><h1>Puente: speed</h1>

@@ -36,8 +36,8 @@ QUICK = Effort(
     changes=1600,
     door_seconds=2.0,
     burst=10_000,
-    load=5_000,
+    load=2_000,
     load_beside=2_000,
     latency=timedelta(seconds=6),
-    flood=3_000,
+    flood=2_000,
 )

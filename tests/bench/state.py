@@ -121,10 +121,15 @@ def _of_a_million(per_pair: float, per_change: float, entry: float, wal: float) 
     attempts = workspaces * _CHANGES_A_DAY * _ATTEMPT_DAYS * per_change
     log = workspaces * _CHANGES_A_DAY * _LOG_DAYS * entry
     return [
-        f"A million workspaces with {_PAIRS_OF_A_WORKSPACE} pairs and {_CHANGES_A_DAY} changes a day each: "
-        f"{a_second:,.0f} changes/s on average, {pairs / 1e12:.1f} TB of pairs, "
-        f"{attempts / 1e12:.1f} TB of attempts ({_ATTEMPT_DAYS} days), "
-        f"{log / 1e12:.1f} TB of log per copy ({_LOG_DAYS} days), {a_second * wal / 1e6:.0f} MB/s of write-ahead log.",
-        "The limit is then the one PostgreSQL that every process writes to; workspaces share nothing in it but the "
-        "schema, so several stores, each with its own shards, are the way further.",
+        (
+            f"A million workspaces with {_PAIRS_OF_A_WORKSPACE} pairs and {_CHANGES_A_DAY} changes a day each: "
+            f"{a_second:,.0f} changes/s on average, {pairs / 1e12:.1f} TB of pairs, "
+            f"{attempts / 1e12:.1f} TB of attempts ({_ATTEMPT_DAYS} days), "
+            f"{log / 1e12:.1f} TB of log per copy ({_LOG_DAYS} days), "
+            f"{a_second * wal / 1e6:.0f} MB/s of write-ahead log."
+        ),
+        (
+            "The limit is then the one PostgreSQL that every process writes to. Workspaces share nothing in it "
+            "but the schema: several stores, each with shards of its own, are the way further."
+        ),
     ]

@@ -1,10 +1,10 @@
 """A bare ASGI vendor: enough of BitFactura and Sugester for a bound client to be read and written.
 
-`python -m tests.bench.vendor PORT DELAY_MS`. It keeps no records: client N of BitFactura, when read, always shows one
-edit that a fresh pair does not know, and client N of Sugester what was just sent. A workspace named `load-COUNT` lists
-COUNT clients at BitFactura, unedited, and none at Sugester, where they may be made. Paths:
-`/WORKSPACE/bitfactura/clients/N.json`, `/WORKSPACE/sugester/app/clients/N.json`; `/counts` and `/written` tell what was
-called and when.
+`python -m tests.bench.vendor PORT DELAY_MS`. It keeps no records: client N of BitFactura, when read, always shows
+one edit that a fresh pair does not know, client N of Sugester what was just sent. A workspace named `load-COUNT`
+lists COUNT clients at BitFactura, unedited, and none at Sugester, where they may be made. Paths:
+`/WORKSPACE/bitfactura/clients/N.json` and `/WORKSPACE/sugester/app/clients/N.json`; `/counts` and `/written` tell
+what was called and when.
 """
 
 from __future__ import annotations

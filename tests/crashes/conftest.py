@@ -22,7 +22,7 @@ SHORT_SESSIONS = "?session_timeout=2&heartbeat=0.4"
 @pytest.fixture
 async def rig(tmp_path: Path, processes: Processes) -> AsyncIterator[Rig]:
     """On one machine: SQLite, one sync process at a time."""
-    async with Rig.opened(tmp_path, settings_for(tmp_path, attempt_seconds=5)) as opened:
+    async with Rig.opened(settings_for(tmp_path, attempt_seconds=5)) as opened:
         yield await made_live(opened, processes)
 
 
@@ -36,7 +36,7 @@ async def grown_rig(
         store_url = await postgres.database()
         stack.push_async_callback(postgres.drop, store_url)
         settings = settings_for(tmp_path, attempt_seconds=5, log_url=place.url, store_url=store_url)
-        opened = await stack.enter_async_context(Rig.opened(tmp_path, settings))
+        opened = await stack.enter_async_context(Rig.opened(settings))
         yield await made_live(opened, processes)
 
 

@@ -60,9 +60,6 @@ class Rig(World):
         await self.pass_time(seconds=JUMP.total_seconds())
 
     async def _jump(self, status: Status) -> None:
-        if status.lag or status.running:
-            return
-        now = self.clock.now()
-        rows = [row for row in await self.waits() if not row.needs_person]
-        if (rows or status.intents) and all(row.not_before > now + timedelta(seconds=2) for row in rows):
+        times = await self._next_times(status)
+        if times and min(times) > self.clock.now() + timedelta(seconds=2):
             await self.jump()

@@ -79,7 +79,7 @@ async def pair(rig: Rig) -> str:
 
 
 async def edit_both_around_a_crash(rig: Rig, *, without: str = "") -> object:
-    """BitFactura's edit is written and not yet remembered when sync dies; then Sugester's owner edits the field."""
+    """BitFactura's edit is written and not yet remembered when sync dies; then Sugester's owner edits it too."""
     left_id = await pair(rig)
     right_id = str((await rig.right.only())["id"])
     first = await rig.start("first", failpoints="write answered:kill:1", without=without)

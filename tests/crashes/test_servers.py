@@ -24,7 +24,7 @@ async def test_the_database_dies_and_comes_back(
 ) -> None:
     server = own_postgres()
     settings = settings_for(tmp_path, attempt_seconds=5, store_url=await server.database())
-    async with Rig.opened(tmp_path, settings) as opened:
+    async with Rig.opened(settings) as opened:
         rig = await made_live(opened, processes)
         sync = await rig.start("sync")
         left_id = await rig.left.make(**TALLERES)
@@ -52,7 +52,7 @@ async def test_the_broker_dies_and_comes_back(
     await topics.create_or_check(log_url)
     async with AsyncExitStack() as stack:
         settings = settings_for(tmp_path, attempt_seconds=5, log_url=log_url)
-        rig = await made_live(await stack.enter_async_context(Rig.opened(tmp_path, settings)), processes)
+        rig = await made_live(await stack.enter_async_context(Rig.opened(settings)), processes)
         sync = await rig.start("sync")
         left_id = await rig.left.make(**TALLERES)
         await rig.quiet()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import psutil
@@ -63,7 +62,7 @@ async def edit_twice_around_a_freeze(rig: Rig, *, without: str = "") -> tuple[ob
     await rig.start("second", without=without)
 
     async def is_carried() -> bool:
-        return (await rig.right.only())["city"] == "Garachico"
+        return bool((await rig.right.only())["city"] == "Garachico")
 
     await until(is_carried, within=SOON, what="the second process carries the newer edit")
     first.thaw()
@@ -136,7 +135,7 @@ async def test_without_match_keys_the_same_client_made_on_both_sides_is_doubled(
 
 
 @pytest.fixture
-async def patient_rig(grown_rig: Rig) -> AsyncIterator[Rig]:
+def patient_rig(grown_rig: Rig) -> Rig:
     """With attempts so long that a frozen one is still in time when it wakes."""
     grown_rig.settings = grown_rig.settings.model_copy(update={"attempt_seconds": 60.0})
-    yield grown_rig
+    return grown_rig

@@ -48,10 +48,14 @@ class Violation:
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
-    """`explained` are differences that a waiting row names; `persons` are rows put before a person, by reason."""
+    """`explained` are differences that a waiting row names; `persons` are rows put before a person, by reason.
+
+    `shown_doubles` are clients made by people at both ends that Puente carried over all the same, and says so.
+    """
 
     violations: Sequence[Violation]
     explained: Sequence[str]
+    shown_doubles: Sequence[str]
     persons: Mapping[str, int]
     clients: int
     invoices: int
@@ -77,6 +81,7 @@ def judge(books: Books, driver: Driver, hooks: Mapping[int, tuple[str, str, str]
     return Verdict(
         violations=violations,
         explained=audit.explained,
+        shown_doubles=audit.shown_doubles,
         persons=dict(Counter(row.reason for row in books.waits if row.needs_person)),
         clients=len(driver.clients),
         invoices=len(driver.invoices),
@@ -88,6 +93,7 @@ def judge(books: Books, driver: Driver, hooks: Mapping[int, tuple[str, str, str]
 class _Audit:
     def __init__(self, books: Books, driver: Driver) -> None:
         self.explained: list[str] = []
+        self.shown_doubles: list[str] = []
         self._books = books
         self._driver = driver
         self._by_marker = {side: _grouped(books.clients[side], "email") for side in _SIDES}
@@ -155,6 +161,11 @@ class _Audit:
             return
         kind: Kind = "came back" if side in client.deleted_on else "doubled"
         says = f"{client.marker} is {len(ids)} times in {side}: {ids}"
+        rows = [row for row in self._rows(found) if row.needs_person]
+        if rows and len(client.made_on) == len(_SIDES):
+            # People made it at both ends before either end could be known at the other, and Puente says so.
+            self.shown_doubles.append(f"{says}: {'; '.join(_row(row) for row in rows)}")
+            return
         yield Violation(kind=kind, says=says, evidence=self._stories(found))
 
     def _pair(
@@ -233,16 +244,16 @@ class _Audit:
     # How
 
     def _unless_explained(self, kind: Kind, says: str, found: Mapping[str, Sequence[Json]]) -> Iterator[Violation]:
-        rows = [
-            row
-            for side in _SIDES
-            for each in found[side]
-            if (row := self._books.row_of(side, "clients", str(each["id"]))) is not None
-        ]
+        rows = self._rows(found)
         if rows:
             self.explained.append(f"{says}: {'; '.join(_row(row) for row in rows)}")
             return
         yield Violation(kind=kind, says=says, evidence=self._stories(found))
+
+    def _rows(self, found: Mapping[str, Sequence[Json]]) -> list[Waiting]:
+        named = [(side, str(each["id"])) for side in _SIDES for each in found[side]]
+        rows = [self._books.row_of(side, "clients", record_id) for side, record_id in named]
+        return [row for row in rows if row is not None]
 
     def _or_row(self, kind: Kind, says: str, row: Waiting | None, story: Sequence[str]) -> Iterator[Violation]:
         if row is not None:

@@ -51,6 +51,7 @@ class Run:
             "seconds": round(self.took, 1),
             "violations": verdict.by_kind,
             "explained": len(verdict.explained),
+            "doubles_shown_to_a_person": len(verdict.shown_doubles),
             "persons": dict(verdict.persons),
         }
 
@@ -69,6 +70,8 @@ def told(run: Run) -> Iterator[str]:
     yield f"vendor calls: {run.calls}"
     yield f"slowest recovery: {tally.slowest[0]:.1f} s ({tally.slowest[1]}); quiet after {run.to_quiet:.1f} s"
     yield from _table("put before a person", verdict.persons)
+    yield f"doubles of twins, shown to a person: {len(verdict.shown_doubles)}"
+    yield from (f"  {each}" for each in verdict.shown_doubles[:20])
     yield f"differences that a waiting row explains: {len(verdict.explained)}"
     yield from (f"  {each}" for each in verdict.explained[:20])
     yield from _table("violations", verdict.by_kind)
@@ -98,6 +101,7 @@ def summed(ledger: Path) -> Iterator[str]:
     yield f"all runs with every guard: {len(runs)} runs, {sum(places.values())} kills"
     yield from _table("kills by place", places)
     yield from _table("put before a person", persons)
+    yield f"doubles of twins, shown to a person: {sum(each['doubles_shown_to_a_person'] for each in runs)}"
     yield from _table("violations", violations)
 
 

@@ -1,6 +1,7 @@
 """One sandbox for the whole suite, emptied before every test, and asked by raw HTTP."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from inspect import iscoroutinefunction
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from services.sandbox.clock import VendorClock
 from services.sandbox.control import EVERYTHING
 from services.sandbox.server import Sandbox, running
 from services.sandbox.world import World
+from tests.sandbox.clientify_support import Clientify
 from tests.sandbox.factusol_support import Factusol
 from tests.sandbox.support import Control, Hooks, Receiver, Vendor
 
@@ -61,6 +63,17 @@ def fs(sandbox: Sandbox, control: Control, http: httpx.AsyncClient) -> Factusol:
     """The year is the one that the vendor's clock shows."""
     year = str(sandbox.world.clock.today().year)
     return Factusol(http=http, control=control, year=year, **sandbox.systems["factusol"])
+
+
+@pytest.fixture
+def cl(sandbox: Sandbox, control: Control, http: httpx.AsyncClient) -> Clientify:
+    return Clientify(http=http, control=control, **sandbox.systems["clientify"])
+
+
+@pytest.fixture
+def cl2(cl: Clientify) -> Clientify:
+    """The same account through v2."""
+    return replace(cl, version="v2")
 
 
 @pytest.fixture

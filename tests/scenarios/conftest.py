@@ -26,7 +26,7 @@ async def new_world(tmp_path: Path) -> AsyncIterator[NewWorld]:
 
         async def make(**given: object) -> World:
             settings = settings_for(tmp_path, **given)
-            return await stack.enter_async_context(World.opened(tmp_path, settings))
+            return await stack.enter_async_context(World.opened(settings))
 
         yield make
 
@@ -58,7 +58,7 @@ async def any_world(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIter
             store_url = await server.database()
             stack.push_async_callback(server.drop, store_url)
             given = {"log_url": place.url, "store_url": store_url}
-        opened = await stack.enter_async_context(World.opened(tmp_path, settings_for(tmp_path, **given)))
+        opened = await stack.enter_async_context(World.opened(settings_for(tmp_path, **given)))
         await opened.connect()
         await opened.go_live()
         yield opened

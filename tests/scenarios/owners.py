@@ -1,4 +1,4 @@
-"""The people and the vendors of a story: shop owners who click, and the sandbox's control API that tells and breaks."""
+"""The people and the vendors of a story: shop owners who click, and the sandbox's control API."""
 
 from __future__ import annotations
 
@@ -58,9 +58,7 @@ class Control:
     async def count(self, system: str, method: str, resource: str = "") -> int:
         """Calls of one verb, of one resource or of all."""
         path = f" {_PATHS[system, resource][0]}" if resource else " "
-        return sum(
-            many for name, many in (await self.calls(system)).items() if name.startswith(f"{method}{path}")
-        )
+        return sum(many for name, many in (await self.calls(system)).items() if name.startswith(f"{method}{path}"))
 
     async def seed(self, system: str, resource: str, *records: Json) -> list[str]:
         """Records that stood there before: no hook tells of them."""

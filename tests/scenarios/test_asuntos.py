@@ -69,7 +69,9 @@ async def test_a_document_that_is_paid_in_parts_edited_and_cancelled_stays_one_a
     await world.quiet()
     assert float((await world.right.only("deals"))["price"]) == 242.0
 
-    await world.left.act("POST", "/invoices/cancel.json", {"cancel_invoice_id": int(number), "cancel_reason": "Error"})
+    await world.left.act(
+        "POST", "/invoices/cancel.json", {"cancel_invoice_id": int(number), "cancel_reason": "Error"}
+    )
     await world.quiet()
     deal = await world.right.only("deals")
     assert await status_of(world, deal) == "Anulada"
@@ -131,7 +133,9 @@ async def test_an_asunto_edited_or_deleted_in_sugester_changes_nothing_in_bitfac
     after = await world.left.shows(number, "invoices")
     assert before is not None
     assert after is not None
-    assert shown(before, "number", "client_id", "price_gross") == shown(after, "number", "client_id", "price_gross")
+    assert shown(before, "number", "client_id", "price_gross") == shown(
+        after, "number", "client_id", "price_gross"
+    )
 
 
 async def test_an_invoice_of_a_client_that_was_deleted_stands_without_it(world: World) -> None:

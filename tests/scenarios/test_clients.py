@@ -18,7 +18,11 @@ async def test_a_client_made_in_either_system_appears_in_the_other(any_world: Wo
     await world.left.make(**TALLERES)
     await world.quiet()
     there = await world.right.named(TALLERES["name"])
-    assert shown(there, "tax_no", "email", "city") == ("B76123458", "taller@anaga.example", "Santa Cruz de Tenerife")
+    assert shown(there, "tax_no", "email", "city") == (
+        "B76123458",
+        "taller@anaga.example",
+        "Santa Cruz de Tenerife",
+    )
 
     await world.right.make(name="Bodegas Drago", email="bodega@drago.example", note="Prefers calls")
     await world.sweep()

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 from tests.scenarios.test_clients import TALLERES
 from tests.scenarios.world import World, shared_client_fields, shown
 
-EVERY_FIELD = {
+EVERY_FIELD: dict[str, Any] = {
     "name": "Talleres Anaga S.L.",
     "shortcut": "Anaga",
     "company": True,
@@ -51,7 +52,7 @@ async def test_every_shared_field_can_be_edited_on_either_side(world: World) -> 
     left_id = await world.left.make(**EVERY_FIELD)
     await world.quiet()
     right_id = str((await world.right.only())["id"])
-    changed = {
+    changed: dict[str, Any] = {
         name: value if name == "country" else (not value) if isinstance(value, bool) else f"{value}9"
         for name, value in EVERY_FIELD.items()
     } | {"country": "PT", "email": "nuevo@anaga.example"}

@@ -1,4 +1,4 @@
-"""Deletions never cross, the survivor does not bring the deleted one back, and no list looks like a mass deletion."""
+"""Deletions never cross, the survivor does not bring the deleted one back, no list looks like a mass deletion."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from tests.scenarios.world import CUSTOMERS, World
 
 
 @pytest.mark.parametrize("gone", ["left", "right"])
-async def test_a_deleted_client_stays_on_the_other_side_and_is_not_brought_back(any_world: World, gone: str) -> None:
+async def test_a_deleted_client_stays_on_the_other_side_and_is_not_brought_back(
+    any_world: World, gone: str
+) -> None:
     world = any_world
     left_id = await world.left.make(**TALLERES)
     await world.quiet()

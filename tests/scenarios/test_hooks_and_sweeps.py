@@ -101,7 +101,9 @@ async def test_a_burst_that_tells_every_client_is_answered_by_one_listing(world:
     assert await world.doubled() == []
 
 
-async def test_changes_of_one_workspace_beyond_the_budget_wait_in_the_store_and_arrive(new_world: NewWorld) -> None:
+async def test_changes_of_one_workspace_beyond_the_budget_wait_in_the_store_and_arrive(
+    new_world: NewWorld,
+) -> None:
     world = await new_world(budget_changes=10)
     await world.connect()
     await world.go_live()

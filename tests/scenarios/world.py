@@ -11,10 +11,11 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import timedelta
-from pathlib import Path
+from datetime import datetime, timedelta
+from typing import Self
 
 import httpx
+from pydantic import SecretStr
 
 from services.ingress import main as ingress
 from services.ingress.settings import Settings as DoorSettings
@@ -34,7 +35,7 @@ from shared.runtime.sync import Rhythm, Sync
 from shared.runtime.views import Status
 from shared.runtime.workspaces import Used
 from shared.store import attempts, bindings, directory, sweeps, waiting
-from shared.store.rows import Account, Attempt, Binding, FlowRow, Sweep, Waiting
+from shared.store.rows import Account, Attempt, Binding, FlowRow, Load, SideName, Sweep, Waiting
 from tests.scenarios.owners import Control, Json, Owner
 from tests.support.clocks import ShiftedClock
 from tests.support.waiting import until
@@ -72,7 +73,7 @@ class World:
 
     @classmethod
     @asynccontextmanager
-    async def opened(cls, folder: Path, settings: Settings) -> AsyncIterator[World]:
+    async def opened(cls, settings: Settings) -> AsyncIterator[Self]:
         """Start everything but sync; ends it all in order."""
         clock = ShiftedClock()
         async with AsyncExitStack() as stack:
@@ -146,7 +147,7 @@ class World:
         await self.control.forget_calls()
 
     async def load(self, name: str, *, since: str | None = None) -> None:
-        then = "right" if name == CUSTOMERS else None
+        then: SideName | None = "right" if name == CUSTOMERS else None
         await administration.start_load(
             self.parts, await self.flow(name), side="left", then_side=then, since=since
         )
@@ -223,13 +224,21 @@ class World:
 
     async def _jump(self, status: Status) -> None:
         """Move time on to what is due next, if nothing is being done now."""
-        if status.lag or status.running:
-            return
-        now = self.clock.now()
-        rows = [row for row in await self.waits() if not row.needs_person]
-        if rows and all(row.not_before > now for row in rows):
-            next_at = min(row.not_before for row in rows)
-            await self.pass_time(seconds=(next_at - self.clock.now() + _JUMP).total_seconds())
+        times = await self._next_times(status)
+        if times and min(times) > self.clock.now():
+            await self.pass_time(seconds=(min(times) - self.clock.now() + _JUMP).total_seconds())
+
+    async def _next_times(self, status: Status) -> list[datetime]:
+        """When each thing that is left is due; empty while something is being done."""
+        if status.lag or status.running_runs:
+            return []
+        times = [row.not_before for row in await self.waits() if not row.needs_person]
+        listing: list[Sweep | Load] = [*status.running_sweeps, *status.running_loads]
+        for each in listing:
+            if each.problem is None:
+                return []
+            times.append(each.next_at)  # it failed, and is tried again
+        return times
 
     # Looking
 
@@ -286,9 +295,7 @@ class World:
         asked = self.clock.now()
 
         async def ended() -> Sweep | None:
-            row = await self.parts.database.read(
-                lambda connection: sweeps.find(connection, account.id, resource)
-            )
+            row = await self.parts.database.read(lambda connection: sweeps.find(connection, account.id, resource))
             over = row is not None and row.next_at > asked and (row.problem or row.started_at is None)
             return row if over else None
 
@@ -366,8 +373,8 @@ async def _door(settings: Settings, log: EventLog, clock: ShiftedClock) -> Async
     door = DoorSettings(
         log_url=settings.effective_log_url,
         data=settings.data / "door",
-        door_keys=rings["door_keys"],
-        log_keys=rings["log_keys"],
+        door_keys=SecretStr(rings["door_keys"]),
+        log_keys=SecretStr(rings["log_keys"]),
         port=0,
         host="127.0.0.1",
     )

@@ -1,7 +1,7 @@
 """What a person does in Clientify's panel: the form of a contact, merging, bulk changes, imports, custom fields.
 
-`POST /panel/contacts` and `PUT /panel/contacts/{id}` take the contact's scalars, tags and custom fields, and for the
-main e-mail, phone and address plain `email`, `phone`, `street`, `city`, `postal_code`, `state`, `country_name`.
+`POST /panel/contacts` and `PUT /panel/contacts/{id}` take the contact's scalars, tags and custom fields, and for
+the main e-mail, phone and address `email`, `phone`, `street`, `city`, `postal_code`, `state`, `country_name`.
 """
 
 from dataclasses import replace

@@ -52,7 +52,7 @@ def _item(call: Call, record: Record, kind: str) -> Fields:
 def _read(call: Call, kind: str, before: Fields | None = None) -> Fields:
     if kind in PARTS:
         return records.read_part(call, kind, dict(call.body), before)
-    given = {name: str(call.body[name]) for name in ("title", "company") if name in call.body}
+    given: Fields = {name: str(call.body[name]) for name in ("title", "company") if name in call.body}
     return {"id": call.next_id(kind), "title": "", "company": "", **(before or {}), **given}
 
 
@@ -167,11 +167,13 @@ def _wall(resource: Resource, path: str) -> Handler:
     return answer
 
 
-def tasks(call: Call, version: Version) -> Answer:
-    where = CONTACTS if "/contacts/" in call.path.get("of", "/contacts/") else COMPANIES
-    records.found(call, where)
-    none: list[Fields] = []
-    return items_page(call, version, _path(call, where, "tasks"), none, lambda task: task)
+def _tasks(resource: Resource) -> Handler:
+    def answer(call: Call, version: Version) -> Answer:
+        records.found(call, resource)
+        none: list[Fields] = []
+        return items_page(call, version, _path(call, resource, "tasks"), none, lambda task: task)
+
+    return answer
 
 
 def owner(call: Call, version: Version) -> Answer:
@@ -203,7 +205,8 @@ ROUTES: tuple[Route, ...] = (
     *both("POST", "/contacts/{id}/note/", "other", note),
     *both("GET", _CONTACT_WALL, "list", _wall(CONTACTS, _CONTACT_WALL)),
     *both("GET", _COMPANY_WALL, "list", _wall(COMPANIES, _COMPANY_WALL)),
-    *one("v2", "GET", "/contacts/{id}/tasks/", "list", tasks),
+    *one("v2", "GET", "/contacts/{id}/tasks/", "list", _tasks(CONTACTS)),
+    *both("GET", "/companies/{id}/tasks/", "list", _tasks(COMPANIES)),
     *both("PUT", "/contacts/{id}/owner/", "update", owner),
     *both("PUT", "/contacts/{id}/marketing_status/", "update", marketing_status),
 )

@@ -23,7 +23,8 @@ ENTITIES = tuple(EVENTS)
 _HEAD = (
     "id", "first_name", "last_name", "status", "owner", "title", "company", "contact_type", "contact_source",
     "emails", "phones", "addresses", "websites", "tags", "deals", "related_tasks", "custom_fields",
-    "taxpayer_identification_number", "created", "description", "remarks", "summary", "gdpr_accept", "lead_scoring",
+    "taxpayer_identification_number", "created", "description", "remarks", "summary", "gdpr_accept",
+    "lead_scoring",
 )  # fmt: skip
 
 

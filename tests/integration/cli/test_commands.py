@@ -22,6 +22,7 @@ async def topic(kafka: kafkas.Broker) -> AsyncIterator[str]:
     await kafkas.delete_topics(kafka, name)
 
 
+@pytest.mark.timeout(900)
 async def test_every_command_on_one_machine(processes: Processes, tmp_path: Path) -> None:
     place = await rig.one_machine(processes, tmp_path)
     for part in story.STORY:
@@ -32,6 +33,7 @@ async def test_every_command_on_one_machine(processes: Processes, tmp_path: Path
     assert "Traceback" not in solo.errors()
 
 
+@pytest.mark.timeout(900)
 async def test_every_command_on_kafka_and_postgresql(
     processes: Processes, tmp_path: Path, kafka: kafkas.Broker, topic: str, postgres_url: str
 ) -> None:

@@ -1,0 +1,128 @@
+"""The scheduler: changes of one record become one job, workspaces take turns, nothing runs twice at once."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+
+import pytest
+
+from shared.flows.context import Outcome
+from shared.runtime.runner import Job
+from shared.runtime.scheduler import Scheduler
+
+
+class Bench:
+    """A scheduler whose jobs end when they are told to."""
+
+    def __init__(self, *, running: int = 64, per_workspace: int = 24) -> None:
+        self.story: list[str] = []
+        self.jobs: list[Job] = []
+        self.go = asyncio.Semaphore(0)
+        self.scheduler = Scheduler(self._run, running=running, per_workspace=per_workspace)
+
+    async def _run(self, job: Job) -> list[Outcome]:
+        self.story.append(f"{job.workspace_id} {job.record_id}")
+        self.jobs.append(job)
+        await self.go.acquire()
+        return [Outcome(kind="applied", says=job.record_id)]
+
+    async def settles(self) -> None:
+        for _ in range(10):
+            await asyncio.sleep(0)
+
+    def let(self, many: int) -> None:
+        for _ in range(many):
+            self.go.release()
+
+
+def job(record_id: str, workspace: str = "acme", **more: object) -> Job:
+    values: dict[str, object] = {
+        "workspace_id": workspace,
+        "account_id": f"{workspace}.one",
+        "resource": "clients",
+        "record_id": record_id,
+        "origin": "change",
+    }
+    return Job(**(values | more))  # type: ignore[arg-type]
+
+
+async def test_changes_that_come_while_a_record_is_looked_at_become_one_more_look() -> None:
+    bench = Bench()
+    told = datetime(2026, 3, 2, tzinfo=UTC)
+    first = bench.scheduler.submit(job("1", change_ids=["a"]))
+    await bench.settles()
+    later = [bench.scheduler.submit(job("1", change_ids=[each], told_at=told)) for each in ("b", "c", "d")]
+    await bench.settles()
+    assert bench.story == ["acme 1"]
+    bench.let(2)
+    await bench.scheduler.quiet()
+    assert [each.change_ids for each in bench.jobs] == [["a"], ["b", "c", "d"]]
+    assert bench.jobs[1].told_at == told
+    assert first.done()
+    assert len({id(each) for each in later}) == 1
+
+
+async def test_workspaces_take_turns() -> None:
+    bench = Bench(running=2)
+    for number in range(6):
+        bench.scheduler.submit(job(str(number), "flood"))
+    bench.scheduler.submit(job("1", "calm"))
+    bench.let(7)
+    await bench.scheduler.quiet()
+    assert bench.story.index("calm 1") <= 3
+
+
+async def test_one_workspace_takes_its_share_of_what_runs_and_no_more() -> None:
+    bench = Bench(running=8, per_workspace=3)
+    for number in range(9):
+        bench.scheduler.submit(job(str(number), "flood"))
+    await bench.settles()
+    assert len(bench.story) == 3
+    bench.scheduler.submit(job("1", "calm"))
+    await bench.settles()
+    assert bench.story[-1] == "calm 1"
+    assert bench.scheduler.count("flood") == 9
+    bench.let(10)
+    await bench.scheduler.quiet()
+    assert bench.scheduler.total == 0
+
+
+async def test_what_is_dropped_is_not_settled() -> None:
+    bench = Bench(running=1)
+    running = bench.scheduler.submit(job("1"))
+    queued = bench.scheduler.submit(job("2"))
+    await bench.settles()
+    assert bench.scheduler.drop(lambda each: each.workspace_id == "acme") == 1
+    assert queued.cancelled()
+    bench.let(1)
+    assert [each.says for each in await running] == ["1"]
+    assert bench.story == ["acme 1"]
+
+
+async def test_at_a_stop_nothing_new_starts_and_what_does_not_end_is_cut_off() -> None:
+    bench = Bench()
+    slow = bench.scheduler.submit(job("1"))
+    await bench.settles()
+    await bench.scheduler.stop(within=0.01)
+    late = bench.scheduler.submit(job("2"))
+    await bench.settles()
+    assert slow.cancelled()
+    assert not late.done()
+    assert bench.story == ["acme 1"]
+
+
+async def test_a_failure_reaches_whoever_waits_and_the_next_look_runs() -> None:
+    tries: list[str] = []
+
+    async def run(each: Job) -> list[Outcome]:
+        tries.append(each.record_id)
+        if len(tries) == 1:
+            raise ValueError("broken")
+        return []
+
+    scheduler = Scheduler(run)
+    failed = scheduler.submit(job("1"))
+    with pytest.raises(ValueError, match="broken"):
+        await failed
+    assert await scheduler.submit(job("1")) == []
