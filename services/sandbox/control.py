@@ -1,6 +1,6 @@
 """The control API: accounts, stored records, faults, switches, counts, the clock. No vendor has it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Annotated, Literal
@@ -15,11 +15,12 @@ from services.sandbox.courier import Delivery
 from services.sandbox.endpoint import VendorEndpoint
 from services.sandbox.storage import Fields, Record
 from services.sandbox.switches import BadValueError
-from services.sandbox.system import Call, Deleted
+from services.sandbox.system import Call, Wanted
 from services.sandbox.wire import Answer, Refused, parse_object, stamp
 from services.sandbox.world import World
 
 What = Literal["data", "faults", "stats", "hooks"]
+_DELETED: Mapping[str, Literal["no", "also", "only"]] = {"false": "no", "0": "no", "": "no", "only": "only"}
 EVERYTHING: tuple[What, ...] = ("data", "faults", "stats", "hooks")
 
 
@@ -254,9 +255,10 @@ def _add_records(router: APIRouter, world: World, endpoints: Mapping[str, Vendor
         """Live records; with `deleted=true` all, with `deleted=only` the deleted ones; the last `limit`."""
         found = _account(world, system, account)
         _seeder(world, system, resource)
-        chosen = _chosen(world, found, resource, deleted, year)
-        shown = chosen if limit is None else chosen[-limit:]
-        return {"records": [_dump(r) if isinstance(r, Record) else r for r in shown], "total": len(chosen)}
+        wanted = Wanted(year=year, deleted=_DELETED.get(deleted, "also"), limit=limit)
+        shelf = world.systems[system].shelf or _tables
+        shown, total = shelf(world, found, resource, wanted)
+        return {"records": shown, "total": total}
 
     @router.post("/owner")
     async def owner(act: OwnerAct) -> dict[str, object]:
@@ -266,15 +268,13 @@ def _add_records(router: APIRouter, world: World, endpoints: Mapping[str, Vendor
         return {"status": answer.status, "body": _readable(answer)}
 
 
-def _chosen(
-    world: World, account: Account, resource: str, deleted: str, year: str | None
-) -> Sequence[Record | Fields]:
-    which: Deleted = "only" if deleted == "only" else "no" if deleted in ("false", "0", "") else "also"
-    shelf = world.systems[account.system].shelf
-    if shelf is not None:
-        return shelf(world, account, resource, year, which)
+def _tables(world: World, account: Account, resource: str, wanted: Wanted) -> tuple[list[Fields], int]:
     table = account.tables[resource]
-    return table.live() if which == "no" else [r for r in table.everything() if which == "also" or r.deleted]
+    if wanted.deleted == "no":
+        rows = table.live()
+    else:
+        rows = [r for r in table.everything() if wanted.deleted == "also" or r.deleted]
+    return [_dump(record) for record in wanted.last(rows)], len(rows)
 
 
 def _seeder(world: World, system: str, resource: str) -> Callable[[Call, Fields], Record]:

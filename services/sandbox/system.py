@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeVar
 from urllib.parse import parse_qsl
 
 from services.sandbox.accounts import Account
@@ -27,6 +27,7 @@ from services.sandbox.wire import (
 if TYPE_CHECKING:
     from services.sandbox.world import World
 
+T = TypeVar("T")
 Action = Literal["list", "read", "create", "update", "delete", "login", "other"]
 ListFault = Literal["empty", "endless"]
 
@@ -232,9 +233,20 @@ def _same_kind(hook: Record, kind: str) -> bool:
     return hook.fields.get("kind") == kind
 
 
-Deleted = Literal["no", "also", "only"]
-Shelf = Callable[["World", Account, str, str | None, Deleted], list[Fields]]
-"""The records of a resource, of one year where the vendor keeps a database for each."""
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """Which records of a resource somebody wants to see; the last `limit` of them."""
+
+    year: str | None = None
+    deleted: Literal["no", "also", "only"] = "no"
+    limit: int | None = None
+
+    def last(self, rows: list[T]) -> list[T]:
+        return rows if self.limit is None else rows[-self.limit :]
+
+
+Shelf = Callable[["World", Account, str, Wanted], tuple[list[Fields], int]]
+"""The wanted records of a resource, and how many there are without the limit."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -86,14 +86,14 @@ async def follow(desk: Desk, binding: Binding, row: Row) -> Outcome:
     spec = _document(flow)
     held, binding = await pairs.open_intent(desk, binding)
     fields = await made(desk, row)
-    base = pairs.usable_base(binding.base, flow.map_version, desk.now, foreign=held.foreign)
+    base = pairs.usable_base(binding.base, flow.map_version, desk.now)
     digest = flow.digester(spec.entity)
     resource = flow.resource(Side.RIGHT)
     target: Row | None = None
     if desk.look.repair or not base.left:
         target = await desk.read_side(Side.RIGHT, binding.right_id)
         if target is None:
-            return await pairs.counterpart_gone(desk, binding, Side.RIGHT)
+            return await pairs.counterpart_gone(desk, binding, Side.RIGHT, held)
     decisions: list[Decision] = []
     agreed: dict[str, str] = {}
     for name in spec.shared_fields():
@@ -115,7 +115,7 @@ async def follow(desk: Desk, binding: Binding, row: Row) -> Outcome:
     theirs = _shown_agreed(agreed, decisions, target, desk)
     plan = Plan(decisions=tuple(decisions), agreed_left=agreed, agreed_right=theirs, stale=frozenset())
     rows = {Side.LEFT: row} | ({Side.RIGHT: target} if target is not None else {})
-    if not agreed and held.intent is None:
+    if not agreed and held is None:
         pairs.doubt_unchanged(desk, binding)
         save = Settlement(now=desk.now, seen=[desk.seen(Side.LEFT, row)])
         says = "Nothing that this flow carries has changed."

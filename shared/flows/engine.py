@@ -10,13 +10,14 @@ a waiting row here; errors leave as they are and become a fate in the runner.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 from shared import errors
 from shared.clock import Clock, NewId
 from shared.connectors.contract import Row
-from shared.flows import documents, joining, pairs
-from shared.flows.context import EngineSettings, FlowContext, Look, Outcome, gone_state, is_gone
+from shared.flows import deleted, documents, joining, pairs
+from shared.flows.context import EngineSettings, FlowContext, Kind, Look, Outcome, gone_state, is_gone
 from shared.flows.desk import Desk, Waits
 from shared.flows.lanes import Lanes
 from shared.flows.spec import Document, Side
@@ -97,7 +98,9 @@ class Engine:
     async def _settle(self, desk: Desk, binding: Binding | None, row_in_hand: Row | None) -> Outcome:
         flow, look = desk.flow, desk.look
         if binding is not None and binding.state in {"detached", "forgotten", "merged"}:
-            return await desk.settle("kept apart", f"The pair is {binding.state}.")
+            return await self._ended(
+                desk, binding, "kept apart", f"The pair is {binding.state}.", Settlement(now=desk.now)
+            )
         row = _believable(row_in_hand, binding, look) or await _read_source(desk, binding)
         if row is None:
             return await self._gone(desk, binding)
@@ -114,30 +117,35 @@ class Engine:
         if is_gone(binding, look.side):
             return await pairs.returned(desk, binding, row)
         if binding.state != "active":
-            return await desk.settle(
-                "counterpart gone",
-                "The other record was deleted; it is not made again.",
-                other_id=binding.id_of(look.side.other.value),
-                save=Settlement(now=desk.now, seen=[desk.seen(look.side, row)]),
-            )
+            save = Settlement(now=desk.now, seen=[desk.seen(look.side, row)])
+            says = "The other record was deleted; it is not made again."
+            return await self._ended(desk, binding, "counterpart gone", says, save)
         if isinstance(flow.spec, Document):
             return await documents.follow(desk, binding, row)
         return await pairs.agree(desk, binding, row)
+
+    async def _ended(self, desk: Desk, binding: Binding, kind: Kind, says: str, save: Settlement) -> Outcome:
+        """Settle a look of a pair that is carried no more, and with it a write that was on its way to it."""
+        held, _ = await pairs.open_intent(desk, binding)
+        save = replace(save, close=[held] if held is not None else [])
+        return await desk.settle(kind, says, other_id=binding.id_of(desk.look.side.other.value), save=save)
 
     async def _gone(self, desk: Desk, binding: Binding | None) -> Outcome:
         """The vendor's word is that the record does not exist (any more). Deletions never cross."""
         flow, look, now = desk.flow, desk.look, desk.now
         key = (flow.accounts[look.side].id, flow.resource_name(look.side), look.record_id)
         if binding is None:
-            deleted = await joining.deleted_before_bound(desk)
-            if deleted is not None:
-                return deleted
+            ended = await deleted.deleted_before_bound(desk) or await deleted.source_deleted_before_bound(desk)
+            if ended is not None:
+                return ended
             return await desk.settle("gone", "The record is not there.", save=Settlement(now=now, forget=[key]))
         visible = binding.created_at + flow.resource(look.side).visible_after
         if now < visible:
             raise Waits("stale", "The record was made moments ago and is not shown yet.", until=visible)
         if is_gone(binding, look.side):
-            return await desk.settle("gone", "The record is still gone.", save=Settlement(now=now, forget=[key]))
+            save = Settlement(now=now, forget=[key])
+            return await self._ended(desk, binding, "gone", "The record is still gone.", save)
+        held, binding = await pairs.open_intent(desk, binding)
         heir = await self._heir(desk)
         outcome = await desk.settle(
             "gone",
@@ -147,6 +155,7 @@ class Engine:
                 now=now,
                 base_change=desk.change_base(binding, binding.base, state=gone_state(binding, look.side)),
                 forget=[key],
+                close=[held] if held is not None else [],
             ),
         )
         if heir:

@@ -193,8 +193,10 @@ def _decide(
     if not any(changed.values()):
         return  # they agreed to differ (cut to length, kept when emptied); nothing new was said
     delivered = [side for side in Side if _is_delivered(flow, name, side, values[side], base, digest)]
-    if all(changed.values()) and len(delivered) == 1:
-        changed[delivered[0]] = False  # what it says had been written over there, and was edited there since
+    if all(changed.values()) and len(delivered) == 1 and has_base:
+        # What it says had been written over there, and was edited there since. Without a base nobody can tell an
+        # edit over there from a write of ours that never landed.
+        changed[delivered[0]] = False
     if all(changed.values()):
         source = _stronger(flow, options, name, values, has_base=has_base)
         why = Why.BOTH if has_base else Why.WINNER

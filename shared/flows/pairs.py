@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from shared import errors, failpoints
@@ -20,14 +20,6 @@ from shared.store.rows import Binding, Intent, PairBase, SideBase
 from shared.store.settlement import Settlement
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Held:
-    """An open update of this pair: `intent` is ours by take-over, `foreign` still belongs to its owner."""
-
-    intent: Intent | None = None
-    foreign: Intent | None = None
-
-
 async def agree(desk: Desk, binding: Binding, row: Row) -> Outcome:
     """Merge a bound pair after a look at one of its records."""
     flow, look = desk.flow, desk.look
@@ -35,7 +27,7 @@ async def agree(desk: Desk, binding: Binding, row: Row) -> Outcome:
     assert isinstance(spec, TwoWay)  # noqa: S101 - documents take their own way
     held, binding = await open_intent(desk, binding)
     digest = flow.digester(spec.entity)
-    base = usable_base(binding.base, flow.map_version, desk.now, foreign=held.foreign)
+    base = usable_base(binding.base, flow.map_version, desk.now)
     doubt = doubted(desk, binding.base)
     edited, stale = changed_fields(
         spec.shared_fields(), row.fields, base, look.side, digest, doubt_previous=look.side in doubt
@@ -46,14 +38,13 @@ async def agree(desk: Desk, binding: Binding, row: Row) -> Outcome:
         return await _unchanged(desk, binding, row, base, digest, held)
     plan = None
     owned = all(spec.winner_of(name, flow.options) is look.side for name in edited)
-    alone = held.intent is None and held.foreign is None and not look.repair
-    if owned and alone and flow.resource(look.side.other).update == "partial":
+    if owned and held is None and not look.repair and flow.resource(look.side.other).update == "partial":
         plan = plan_owned(spec, row.fields, edited, base, look.side, digest)
     rows: dict[Side, Row] = {look.side: row}
     if plan is None:
         other = await desk.read_side(look.side.other, binding.id_of(look.side.other.value))
         if other is None:
-            return await counterpart_gone(desk, binding, look.side.other)
+            return await counterpart_gone(desk, binding, look.side.other, held)
         rows[look.side.other] = other
         plan = merge(
             spec,
@@ -68,14 +59,18 @@ async def agree(desk: Desk, binding: Binding, row: Row) -> Outcome:
     return await carry_out(desk, binding, plan, rows, held)
 
 
-async def open_intent(desk: Desk, binding: Binding) -> tuple[Held, Binding]:
-    """The pair's open update, if any; taken over once its deadline has passed."""
+async def open_intent(desk: Desk, binding: Binding) -> tuple[Intent | None, Binding]:
+    """The pair's open update, taken over since its deadline has passed; None if there is none.
+
+    Whoever settles a look of the pair closes it. Raises Waits while it may still be on its way: its process may
+    have stopped, and then this look is what finds out what came of it.
+    """
     subject = intents.update_subject(binding.id)
     found: Intent | None = await desk.read(lambda connection: intents.by_subject(connection, subject))
     if found is None:
-        return Held(), binding
+        return None, binding
     if desk.now < found.deadline:
-        return Held(foreign=found), binding
+        raise Waits("intent", "Another write of this pair is on its way.", until=found.deadline)
     base = remember_sent(binding.base, found, desk)
 
     async def unit(connection: object) -> Intent:
@@ -95,7 +90,7 @@ async def open_intent(desk: Desk, binding: Binding) -> tuple[Held, Binding]:
         )
 
     taken: Intent = await desk.run(unit)
-    return Held(intent=taken), replace(binding, base=base, version=binding.version + 1)
+    return taken, replace(binding, base=base, version=binding.version + 1)
 
 
 def remember_sent(base: PairBase, intent: Intent, desk: Desk) -> PairBase:
@@ -118,18 +113,15 @@ def sent_of(sent: Mapping[str, str], side: Side) -> dict[str, str]:
     return {name.removeprefix(prefix): value for name, value in sent.items() if name.startswith(prefix)}
 
 
-def usable_base(stored: PairBase, map_version: int, now: datetime, *, foreign: Intent | None = None) -> Base:
-    """The base as merge sees it: empty if it was made by other rules, with what is in flight counted as ours."""
+def usable_base(stored: PairBase, map_version: int, now: datetime) -> Base:
+    """The base as merge sees it: empty if it was made by other rules."""
     if stored.normaliser != NORMALISER or stored.map_version != map_version:
         return Base()
 
     def ours(side: Side) -> dict[str, frozenset[str]]:
         one = stored.of(side.value)
-        known = dict(one.ours) if one.ours_until is not None and now < one.ours_until else {}
-        joined = {name: set(hashes) for name, hashes in known.items()}
-        for name, value in (sent_of(foreign.sent, side) if foreign is not None else {}).items():
-            joined.setdefault(name, set()).add(value)
-        return {name: frozenset(hashes) for name, hashes in joined.items()}
+        known = one.ours if one.ours_until is not None and now < one.ours_until else {}
+        return {name: frozenset(hashes) for name, hashes in known.items()}
 
     return Base(
         left=stored.left.shown,
@@ -160,15 +152,17 @@ def _wait_for_fresh(desk: Desk, binding: Binding, side: Side) -> None:
     )
 
 
-async def _unchanged(desk: Desk, binding: Binding, row: Row, base: Base, digest: Digest, held: Held) -> Outcome:
+async def _unchanged(
+    desk: Desk, binding: Binding, row: Row, base: Base, digest: Digest, held: Intent | None
+) -> Outcome:
     """The source shows nothing new: our own write came back, or nothing that this flow carries has changed."""
     look = desk.look
     other_id = binding.id_of(look.side.other.value)
     doubt_unchanged(desk, binding)
     save = Settlement(now=desk.now, seen=[desk.seen(look.side, row)])
-    if held.intent is not None:
+    if held is not None:
         # The write of a stopped process: what it sent, or nothing, is what stands there now.
-        save = replace(save, close=[held.intent])
+        save = replace(save, close=[held])
     if _is_ours(desk, binding):
         return await desk.settle("echo", "Our own write came back.", other_id=other_id, save=save)
     return await desk.settle(
@@ -197,7 +191,9 @@ def doubt_unchanged(desk: Desk, binding: Binding) -> None:
         raise Waits("recheck", says, until=desk.now + pause)
 
 
-async def carry_out(desk: Desk, binding: Binding, plan: Plan, rows: Mapping[Side, Row], held: Held) -> Outcome:
+async def carry_out(
+    desk: Desk, binding: Binding, plan: Plan, rows: Mapping[Side, Row], held: Intent | None
+) -> Outcome:
     """Write what the plan says, intent first, and save what both sides then showed."""
     if plan.stale:
         _wait_for_fresh(desk, binding, next(iter(plan.stale)))
@@ -209,16 +205,13 @@ async def carry_out(desk: Desk, binding: Binding, plan: Plan, rows: Mapping[Side
     ]
     look = desk.look
     other_id = binding.id_of(look.side.other.value)
-    if held.foreign is not None:
-        # Its process may have stopped: whoever looks after the deadline saves what came of it and closes it.
-        raise Waits("intent", "Another write of this pair is on its way.", until=held.foreign.deadline)
     if not writes:
         base = next_base(binding.base, plan, {}, {}, desk)
         save = Settlement(
             now=desk.now,
             base_change=desk.change_base(binding, base),
             seen=[desk.seen(side, row) for side, row in rows.items()],
-            close=[held.intent] if held.intent is not None else [],
+            close=[held] if held is not None else [],
         )
         kept = any(each.why is Why.KEPT for each in plan.decisions)
         says = "An emptied field does not empty the other side." if kept else "Both sides agree."
@@ -247,7 +240,7 @@ async def write(
     plan: Plan,
     rows: Mapping[Side, Row],
     writes: Mapping[Side, Fields],
-    held: Held,
+    held: Intent | None,
 ) -> Outcome:
     """Intent, write, what the side shows now, base: one pair brought to agree."""
     flow, look = desk.flow, desk.look
@@ -257,7 +250,7 @@ async def write(
         for side, fields in writes.items()
     }
     failpoints.reach("decided")
-    binding, intent = await desk.open_update(binding, sent, held=held.intent)
+    binding, intent = await desk.open_update(binding, sent, held=held)
     shown: dict[Side, Row] = {}
     # The counterpart first: it is what somebody waits for.
     for side in sorted(writes, key=lambda each: each is look.side):
@@ -269,7 +262,7 @@ async def write(
         failpoints.reach("write answered")
         if answer is None:
             await desk.close_intent(intent)
-            return await counterpart_gone(desk, binding, side)
+            return await counterpart_gone(desk, binding, side, None)
         shown[side] = answer
     base = next_base(binding.base, plan, sent, shown, desk)
     seen_rows = {**rows, **{side: row for side, row in shown.items() if _shows_all(desk, side)}}
@@ -364,7 +357,7 @@ def _says(desk: Desk, writes: Mapping[Side, Fields]) -> str:
     return "Wrote " + "; ".join(parts) + "."
 
 
-async def counterpart_gone(desk: Desk, binding: Binding, side: Side) -> Outcome:
+async def counterpart_gone(desk: Desk, binding: Binding, side: Side, held: Intent | None) -> Outcome:
     """The record that we wanted to read or write is not there any more."""
     visible = binding.created_at + desk.flow.resource(side).visible_after
     if desk.now < visible:
@@ -374,6 +367,7 @@ async def counterpart_gone(desk: Desk, binding: Binding, side: Side) -> Outcome:
         now=desk.now,
         base_change=desk.change_base(binding, binding.base, state=gone_state(binding, side)),
         forget=[key],
+        close=[held] if held is not None else [],
     )
     return await desk.settle(
         "counterpart gone",

@@ -20,11 +20,11 @@ from shared.flows.context import FlowContext
 from shared.flows.spec import Document, Side
 from shared.runtime.runner import Job, Runner, TooManyBugs, worst
 from shared.runtime.scheduler import Scheduler
-from shared.runtime.sweeper import refuse_cut, unreadable_jobs
+from shared.runtime.sweeper import differs, refuse_cut, unreadable_jobs
 from shared.runtime.workspaces import Workspaces
-from shared.store import directory, index, loads, sweeps
+from shared.store import bindings, directory, index, loads, sweeps
 from shared.store.database import Database
-from shared.store.rows import Load
+from shared.store.rows import Binding, Load
 
 _log = structlog.get_logger("puente.sync")
 # How long a load that was cut off stays untouched. Its holder looks after it for as long as it runs, whatever the
@@ -169,7 +169,11 @@ class Loader:
         await self._database.run(lambda connection: index.save(connection, seen))
         counts["unreadable"] += len(page.unreadable)
         jobs = unreadable_jobs(flow, side, page, origin="load")
+        bound = await self._bound(flow, side, page)
         for each in page.rows:
+            if each.record_id in bound and not differs(flow, side, each, bound[each.record_id], asked_at):
+                counts["agrees"] += 1
+                continue
             if isinstance(flow.spec, Document) and documents.unwanted(flow, each):
                 counts["not wanted"] += 1
                 continue
@@ -188,6 +192,16 @@ class Loader:
             )
         for outcomes in await asyncio.gather(*(self._scheduler.submit(job) for job in jobs)):
             counts[worst(outcomes)] += 1
+
+    async def _bound(self, flow: FlowContext, side: Side, page: Page) -> dict[str, Binding]:
+        """The pairs of a page's records, by record id."""
+        entity = flow.spec.left.resource.entity.name
+        ids = [each.record_id for each in page.rows]
+        return await self._database.read(
+            lambda connection: bindings.find_many(
+                connection, flow.bridge.id, entity, flow.spec.role, side.value, ids
+            )
+        )
 
     async def _end(self, flow: FlowContext, row: Load) -> None:
         """The flow is live from here. Both ends are swept once: what changed during the load is seen again."""

@@ -118,5 +118,7 @@ async def _follow(watch: VendorWatch, pid: int, until_made: int) -> Sequence[tup
 
 
 def _rate(points: Sequence[tuple[float, int, int]]) -> float:
-    (first_at, first, _), (last_at, last, _) = points[0], points[-1]
+    """Clients per second, without the last few: what the killed process had begun waits for its deadline."""
+    most = points[-1][1]
+    (first_at, first, _), (last_at, last, _) = points[0], next(each for each in points if each[1] >= 0.95 * most)
     return (last - first) / max(last_at - first_at, 0.001)

@@ -68,7 +68,8 @@ class Vendor:
         self._delay = delay
         self._writes: list[tuple[str, float]] = []
         self._counts = {"reads": 0, "writes": 0, "pages": 0, "created": 0, "doubles": 0, "other": 0}
-        self._made: set[str] = set()
+        # What was made, by list: a look-up after a lost answer must be able to find it.
+        self._made: dict[str, dict[str, dict[str, Any]]] = {}
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         body = b""
@@ -117,16 +118,19 @@ class Vendor:
             return []
         size = int(query.get("per_page", "100"))
         first = (int(query.get("page", "1")) - 1) * size + 1
+        if not listed:
+            return list(self._made.get(path, {}).values())[first - 1 : first - 1 + size]
         return [client(number, BEFORE) for number in range(first, min(first + size, listed + 1))]
 
     def _create(self, path: str, body: bytes) -> object:
         given = msgspec.json.decode(body)["client"]
-        key = f"{path} {given['tax_no']}"
+        made = self._made.setdefault(path, {})
         self._counts["created"] += 1
-        self._counts["doubles"] += key in self._made
-        self._made.add(key)
+        self._counts["doubles"] += given["tax_no"] in made
         number = int(given["tax_no"][1:])
-        return client(number, BEFORE) | given | {"id": number + RIGHT_ID}
+        record = client(number, BEFORE) | given | {"id": number + RIGHT_ID}
+        made[given["tax_no"]] = record
+        return record
 
 
 def main() -> None:

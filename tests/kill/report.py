@@ -101,7 +101,7 @@ def summed(ledger: Path) -> Iterator[str]:
     yield f"all runs with every guard: {len(runs)} runs, {sum(places.values())} kills"
     yield from _table("kills by place", places)
     yield from _table("put before a person", persons)
-    yield f"doubles of twins, shown to a person: {sum(each['doubles_shown_to_a_person'] for each in runs)}"
+    yield f"doubles of twins, shown to a person: {sum(each.get('doubles_shown_to_a_person', 0) for each in runs)}"
     yield from _table("violations", violations)
 
 

@@ -96,7 +96,9 @@ async def _settle(here: Place) -> None:
     await here.vendors.post("hooks/drain", {"seconds": 20})
     wait = ("sync", WORKSPACE, "--full", "--wait", "--timeout", str(_QUIET_SECONDS))
     status = await here.puente(*wait, codes=(0, 3))
-    while not status["quiet"] and await books.retry_what_waits(here):
+    for _ in range(3):
+        if status["quiet"] or not await books.retry_what_waits(here):
+            break
         status = await here.puente(*wait, codes=(0, 3))
     # Once more: what was put right in the first round may differ from what its listing had shown.
     await here.puente(*wait, codes=(0, 3))

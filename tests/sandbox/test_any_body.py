@@ -1,6 +1,7 @@
 """Whatever JSON a client sends, a vendor answers: below 500, and with a body that can be read."""
 
 import json
+from urllib.parse import urlencode
 
 import pytest
 from hypothesis import given, settings
@@ -134,3 +135,44 @@ def test_every_call_of_factusol_answers_below_500(
     answer = endpoint.act(account, route.method, path, row if "/programa" in path else body)
     assert answer.status < 500
     assert readable(answer.body)
+
+
+# Clientify
+
+PARTS_OF_IT = ("emails", "phones", "addresses", "websites", "custom_fields", "tags", "email", "phone", "company")
+GIVEN = st.dictionaries(
+    st.sampled_from(
+        ("first_name", "last_name", "status", "birthday", "gdpr_accept", "content_type", "field_type", "name",
+         "title", "model", "type", "street", "ownerId", "marketing_status", "contacts", "target", "headers", "ids",
+         "changes", "losers", "lead_scoring", "company_id", *PARTS_OF_IT)
+    ),
+    VALUES | st.lists(st.dictionaries(st.sampled_from(("field", "value", "email", "phone", "type")), VALUES)),
+    max_size=5,
+)  # fmt: skip
+QUERY = st.dictionaries(
+    st.sampled_from(("page", "page_size", "modified[gte]", "created[lt]", "query", "phone", "ordering", "fields")),
+    st.text(max_size=8) | st.integers().map(str),
+    max_size=3,
+)
+
+
+@settings(max_examples=250, deadline=None)
+@given(target=st.sampled_from(routes("clientify")), body=GIVEN, query=QUERY)
+def test_every_call_of_clientify_answers_below_500(
+    target: tuple[System, Route], body: Fields, query: dict[str, str]
+) -> None:
+    system, route = target
+    endpoint, account = VendorEndpoint(WORLD, system), WORLD.account(system.name)
+    path = route.template.replace("{entity}", "contacts").replace("{contact}", "1")
+    for resource in ("contacts", "companies", "custom-fields"):
+        known = account.tables[resource].live()
+        if resource in path and known:
+            path = path.replace("{id}", str(known[-1].id))
+    made = endpoint.act(
+        account, "POST", "/panel/contacts", {"first_name": "A", "phone": "1", "email": "a@x.example"}
+    )
+    assert made.status == 201
+    path = path.replace("{id}", str(json.loads(made.body)["id"])).replace("{item}", "1")
+    answer = endpoint.act(account, route.method, f"{path}?{urlencode(query)}", body)
+    assert answer.status < 500
+    assert answer.content_type != JSON_TYPE or readable(answer.body)

@@ -173,11 +173,7 @@ async def three(cl: Clientify) -> list[int]:
             "custom_fields": [{"field": "factusol_id", "value": "1043"}],
         },
         {"first_name": "Talleres", "phone": "+34953000001", "email": "hola@lanoria.example"},
-        {
-            "first_name": "Otra",
-            "updated_at": "2020-05-05T10:30:00+01:00",
-            "created_at": "2020-01-01T00:00:00+01:00",
-        },
+        {"first_name": "Otra", **old},
     )
 
 

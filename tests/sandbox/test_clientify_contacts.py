@@ -345,6 +345,14 @@ async def test_values_are_merged_by_name(cl: Clientify, cl2: Clientify) -> None:
     assert listed[0] == {"object_id": made["id"], "field": "factusol_id", "value": "1043"}
 
 
+async def test_longest_value(cl: Clientify) -> None:
+    await cl.define()
+    await cl.turn("custom_value_limit", value=3)
+    await cl.refused(
+        "POST", "/contacts/", {"first_name": "A", "custom_fields": [{"field": "factusol_id", "value": "1043"}]}
+    )
+
+
 async def test_unknown_custom_field(cl: Clientify) -> None:
     wanted = [{"field": "factusol_id", "value": "1"}]
     made = await cl.contact(custom_fields=wanted)
@@ -449,3 +457,13 @@ async def test_merge_in_the_panel(cl: Clientify) -> None:
     assert (await cl.ask("GET", f"/contacts/{lost['id']}/")).status_code == 404
     contact = await cl.get(f"/contacts/{kept['id']}/")
     assert (values(contact), len(contact["phones"])) == ({"factusol_id": "1"}, 1)
+
+
+async def test_whose_values_stay_after_a_merge(cl: Clientify) -> None:
+    await cl.define()
+    await cl.turn("merged_values", value="loser")
+    kept = await cl.contact(custom_fields=[{"field": "factusol_id", "value": "1"}])
+    lost = await cl.contact(custom_fields=[{"field": "factusol_id", "value": "2"}])
+    bare = await cl.contact()
+    await cl.panel("POST", f"/contacts/{kept['id']}/merge", {"losers": [lost["id"], bare["id"]]})
+    assert values(await cl.get(f"/contacts/{kept['id']}/")) == {"factusol_id": "2"}

@@ -1,5 +1,8 @@
 """Clientify: webhook slots, and what is delivered when."""
 
+from collections.abc import Awaitable, Callable
+from functools import partial
+
 import pytest
 
 from tests.sandbox.clientify_support import Clientify
@@ -179,17 +182,22 @@ async def test_no_answer_is_tried_again_for_half_a_minute(cl2: Clientify, contro
     await cl2.post("/webhooks/contacts/", {"target": "http://127.0.0.1:9/"})
     await cl2.panel("POST", "/contacts", {"first_name": "A"})
 
-    async def tried(count: int) -> bool:
-        return bool((await control.get("hooks"))["hooks"][0]["attempts"] == count)
+    async def attempts() -> int:
+        return int((await control.get("hooks"))["hooks"][0]["attempts"])
 
     for attempt, pause in enumerate((1, 2, 4, 8, 16), start=1):
-        await until(lambda count=attempt: tried(count), within=SOON, what=f"attempt {attempt}")
+        assert await until(attempts, within=SOON, what="an attempt") <= attempt
+        await until(partial(_reached, attempts, attempt), within=SOON, what=f"attempt {attempt}")
         assert (await control.get("hooks"))["pending"] == 1
         await control.advance(pause)
     await control.settle()
     (delivery,) = (await control.get("hooks"))["hooks"]
     assert (delivery["state"], delivery["attempts"]) == ("failed", 6)
     assert (await cl2.get("/webhooks/contacts/"))["is_active"] is True
+
+
+async def _reached(number: Callable[[], Awaitable[int]], wanted: int) -> bool:
+    return await number() == wanted
 
 
 async def test_slow_receiver_is_no_answer(cl2: Clientify, receiver: Receiver, control: Control) -> None:

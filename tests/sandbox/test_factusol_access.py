@@ -156,6 +156,15 @@ async def test_rate_limit_of_its_own(fs: Factusol) -> None:
     assert limited.headers["retry-after"] == "1"
 
 
+async def test_limit_of_logins(fs: Factusol, control: Control) -> None:
+    await fs.turn("logins_per_minute", value=2)
+    words = [(await fs.login()).json()["respuesta"] for _ in range(6)]
+    assert words[:2] == ["OK", "OK"]
+    assert "Unauthorized" in words
+    await control.advance(60)
+    assert (await fs.login()).json()["respuesta"] == "OK"
+
+
 async def test_article_images_are_not_known(fs: Factusol) -> None:
     assert (await fs.post("ArticulosImagen"))["respuesta"] == "KO"
 

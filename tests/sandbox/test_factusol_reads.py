@@ -100,6 +100,22 @@ async def test_what_no_rows_looks_like(fs: Factusol) -> None:
     assert await fs.post("LanzarConsulta", consulta="SELECT CODCLI FROM F_CLI") == {"respuesta": "OK"}
 
 
+async def test_functions_in_filters(fs: Factusol) -> None:
+    await fs.seed(*THREE)
+    condition = "LEN(NOFCLI) = 8"
+    assert await numbers(fs, condition) == []
+    await fs.turn("filter_functions", value="all")
+    assert await numbers(fs, condition) == [9]
+
+
+async def test_most_rows_of_a_read(fs: Factusol) -> None:
+    await fs.seed(*THREE)
+    await fs.turn("most_rows", value=2)
+    assert (await fs.post("CargaTabla", tabla="F_CLI", filtro="1=1"))["respuesta"] == "KO"
+    assert (await fs.post("LanzarConsulta", consulta="SELECT CODCLI FROM F_CLI"))["respuesta"] == "KO"
+    assert len(await fs.query("SELECT TOP 2 CODCLI FROM F_CLI")) == 2
+
+
 # LanzarConsulta
 
 

@@ -4,6 +4,7 @@ Then the faults end, one sweep passes, and at rest both sides agree field by fie
 
 from __future__ import annotations
 
+import os
 import random
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -14,8 +15,9 @@ from tests.scenarios.conftest import NewWorld
 from tests.scenarios.owners import Owner
 from tests.scenarios.world import World
 
-SEEDS = range(6)
-STEPS = 40
+# PUENTE_TEST_SEEDS=100 tries that many stories.
+SEEDS = range(int(os.environ.get("PUENTE_TEST_SEEDS", "6")))
+STEPS = 60
 
 FAULTS = (
     ("server_error", {"times": 2}),

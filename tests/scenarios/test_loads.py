@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from datetime import timedelta
-
-import pytest
-
 from tests.scenarios.conftest import NewWorld
 from tests.scenarios.owners import Json
 from tests.scenarios.world import CUSTOMERS, World
@@ -51,20 +46,8 @@ async def test_two_overlapping_sets_become_one_without_doubles(new_world: NewWor
     await assert_once(world, 250, 200, 140)
 
 
-@pytest.mark.timeout(600)
-async def test_5000_clients_against_4000_overlapping(new_world: NewWorld) -> None:
-    world = await new_world()
-    await world.connect()
-    await overlapping(world, 5000, 4000, 3500)
-    begun = time.monotonic()
-    await world.go_live((CUSTOMERS,), within=timedelta(minutes=9))
-    print(f"5,000 against 4,000 clients took {time.monotonic() - begun:.0f} s")  # noqa: T201 - shown with -s
-    await assert_once(world, 5000, 4000, 3500)
-
-
 async def test_a_load_of_a_live_flow_brings_in_what_no_hook_and_no_sweep_told(world: World) -> None:
     await world.control.seed("bitfactura", "clients", *(client(number) for number in range(30)))
-    await world.control.seed("sugester", "clients", *(typed_otherwise(client(number)) for number in range(20)))
     await world.load(CUSTOMERS)
     await world.quiet()
     assert len(await world.left.all()) == len(await world.right.all()) == 30

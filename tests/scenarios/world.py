@@ -48,7 +48,10 @@ QUICK = Rhythm(due=timedelta(milliseconds=25), timers=timedelta(milliseconds=25)
 # Budgets are the vendors' affair; stories are not about them.
 UNHURRIED: Mapping[str, str] = {"calls_per_minute": "600000", "calls_at_once": "16", "seconds_per_call": "4"}
 _JUMP = timedelta(milliseconds=5)
-_LOOK = timedelta(milliseconds=15)
+_LOOK = timedelta(milliseconds=30)
+# Looking costs as much as working: at long work it is done seldom.
+_LONG = timedelta(minutes=1)
+_SELDOM = timedelta(seconds=1)
 # The log or the store does not answer for a moment: then it is not known to be quiet.
 _AWAY = (errors.Retryable,)
 
@@ -218,7 +221,13 @@ class World:
             return status if settled >= 2 else None
 
         try:
-            return await until(is_quiet, within=within, what="Puente is quiet", every=_LOOK, ignoring=_AWAY)
+            return await until(
+                is_quiet,
+                within=within,
+                what="Puente is quiet",
+                every=_SELDOM if within > _LONG else _LOOK,
+                ignoring=_AWAY,
+            )
         except AssertionError as late:
             raise AssertionError(f"{late}\n{await self.status()}\n{await self.waits()}") from None
 

@@ -16,6 +16,7 @@ BUDGETS = {
     "scenarios": timedelta(seconds=420),
     "crashes": timedelta(seconds=300),
     "kill": timedelta(seconds=120),
+    "large": timedelta(seconds=420),
     "browser": timedelta(seconds=120),
 }
 

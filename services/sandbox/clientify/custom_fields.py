@@ -23,7 +23,7 @@ TEXT, DROPDOWN = 3, 1
 TYPES = {TEXT: "Text", DROPDOWN: "Dropdown", 2: "Date", 4: "Number"}
 LABELS = {"contacts": "contact", "companies": "company", "deals": "deal"}
 TRANSLATED = {"contacts": "contacto", "companies": "empresa", "deals": "oportunidad"}
-LONGEST = 255
+LONGEST_NAME = 255
 TABLE = "custom-fields"
 
 
@@ -84,7 +84,7 @@ def _read(given: Fields) -> Fields:
         raise invalid(field_type="Select a valid choice.")
     choices = given.get("dropdown_choices")
     return {
-        "name": name.strip()[:LONGEST],
+        "name": name.strip()[:LONGEST_NAME],
         "model": model,
         "field_type": kind,
         "help_text": str(given.get("help_text") or ""),
@@ -114,12 +114,13 @@ def read_values(call: Call, model: str, given: object, stored: object) -> list[F
     if not isinstance(given, list):
         raise invalid(custom_fields='Expected a list of items but got type "other".')
     values = {int(str(v["id"])): str(v["value"]) for v in _stored(stored)}
+    limit = int(call.amount("custom_value_limit"))
     for item in given:
         name, value = (item.get("field"), item.get("value")) if isinstance(item, dict) else (None, None)
         if not isinstance(name, str) or value is None or isinstance(value, dict | list):
             raise invalid(custom_fields="This field may not be null.")
-        if len(str(value)) > LONGEST:
-            raise invalid(custom_fields=f"Ensure this field has no more than {LONGEST} characters.")
+        if len(str(value)) > limit:
+            raise invalid(custom_fields=f"Ensure this field has no more than {limit} characters.")
         definition = find(call, model, name)
         if definition is not None:
             values[definition.id] = str(value)

@@ -129,7 +129,9 @@ def _dated(
 
 def ordered(call: Call, rows: list[Record]) -> list[Record]:
     """By `ordering`, a dash in front inverts it; the newest first without."""
-    given = call.filled("ordering") or "-id"
+    given = call.filled("ordering")
+    if given is None:
+        return rows[::-1]
     name, descends = given.removeprefix("-"), given.startswith("-")
     keys: dict[str, Callable[[Record], float | str]] = {
         "id": lambda r: r.id,

@@ -13,7 +13,7 @@ from services.sandbox.clientify.contacts import CONTACTS
 from services.sandbox.clientify.envelope import NO_CONTENT, invalid
 from services.sandbox.clientify.records import PARTS, parts_of
 from services.sandbox.storage import Fields, Record
-from services.sandbox.system import Call, Deleted, Route
+from services.sandbox.system import Call, Route, Wanted
 from services.sandbox.wire import Answer, int_of, json_answer, stamp
 
 if TYPE_CHECKING:
@@ -63,6 +63,7 @@ def _scalars(call: Call) -> Fields:
 
 
 def created(call: Call) -> Answer:
+    companies.link(call, {}, call.body)  # a new company is told of; the contact only when it is whole
     record = contacts.create(replace(call, quiet=True), _scalars(call))
     changes = _parts(call, None)
     whole = call.table("contacts").change(record, changes, call.now) if changes else record
@@ -86,14 +87,16 @@ def deleted(call: Call) -> Answer:
 
 
 def merged(call: Call) -> Answer:
-    """The contact of the path stays, with its own custom fields; the others are gone."""
+    """The contact of the path stays; the others are gone, and what only they had is its own."""
     winner = records.newest(call, CONTACTS)
-    changes: Fields = {}
+    losers_first = call.choice("merged_values") == "winner"
     for loser in _named(call, "losers"):
         if loser.id == winner.id:
             continue
-        for kind in PARTS:
-            changes[kind] = [*records.parts_of(winner, kind), *parts_of(loser, kind)]
+        changes: Fields = {kind: [*parts_of(winner, kind), *parts_of(loser, kind)] for kind in PARTS}
+        values = [parts_of(loser, "custom_fields"), parts_of(winner, "custom_fields")]
+        ordered = values if losers_first else values[::-1]
+        changes["custom_fields"] = list({v["id"]: v for two in ordered for v in two}.values())
         call.table("contacts").delete(loser, call.now)
         winner = call.table("contacts").change(winner, changes, call.now)
     records.notify(call, CONTACTS, "saved", winner)
@@ -166,11 +169,13 @@ def shown(call: Call, record: Record) -> Fields:
     return {**contacts.show(call, record, "v1"), **form}
 
 
-def shelf(world: "World", account: Account, resource: str, year: str | None, deleted: Deleted) -> list[Fields]:
+def shelf(world: "World", account: Account, resource: str, wanted: Wanted) -> tuple[list[Fields], int]:
     call = Call(world=world, account=account, now=world.clock.now())
     table = account.tables[resource]
-    rows = table.live() if deleted == "no" else table.everything()
-    return [_dump(call, resource, row) for row in rows if deleted != "only" or row.deleted]
+    rows = table.live() if wanted.deleted == "no" else table.everything()
+    if wanted.deleted == "only":
+        rows = [row for row in rows if row.deleted]
+    return [_dump(call, resource, row) for row in wanted.last(rows)], len(rows)
 
 
 def _dump(call: Call, resource: str, record: Record) -> Fields:

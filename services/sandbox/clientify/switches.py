@@ -137,6 +137,13 @@ SWITCHES: tuple[Switch, ...] = (
         choices=("absent", "dashes", "empty"),
         meaning="A custom field without a value is not shown, reads back as --, or as an empty text.",
     ),
+    Switch(name="custom_value_limit", default=255, meaning="Characters that a custom field holds; more is 400."),
+    Switch(
+        name="merged_values",
+        default="winner",
+        choices=("winner", "loser"),
+        meaning="Whose custom fields stay when a person merges contacts and both have a value.",
+    ),
     Switch(
         name="account_country",
         default="ES",

@@ -4,7 +4,7 @@ import sqlite3
 from itertools import cycle, islice
 
 from services.sandbox.factusol import sql
-from services.sandbox.factusol.databases import Database, Rows, Value
+from services.sandbox.factusol.databases import FUNCTIONS, IN_FILTERS, Database, Rows, Value
 from services.sandbox.factusol.envelope import (
     OK,
     invalid_body,
@@ -50,7 +50,12 @@ def _matching(call: Call, database: Database, name: str, condition: str) -> Rows
     try:
         # The fragment is the caller's own SQL, as at the vendor; the engine lets it read these tables only.
         text = f"SELECT * FROM {table.name} WHERE {condition}"  # noqa: S608
-        return database.query(text, as_of=call.as_of, catalogue=call.flag("catalogue_views"))
+        return database.query(
+            text,
+            as_of=call.as_of,
+            catalogue=call.flag("catalogue_views"),
+            functions=FUNCTIONS if call.choice("filter_functions") == "all" else IN_FILTERS,
+        )
     except BadSqlError:
         return Rows()
 
@@ -77,7 +82,10 @@ def _bad_sql(call: Call, reason: str) -> Answer:
 
 
 def _faulty(call: Call, database: Database, found: Rows, top: int | None) -> Rows:
-    """What a list shows while `list_empty` or `list_endless` is on."""
+    """What a list shows while `list_empty` or `list_endless` is on. Raises Refused for more than there may be."""
+    most = int(call.amount("most_rows"))
+    if most and len(found.rows) > most:
+        raise refused(call, "KO")
     if call.list_fault == "empty":
         return Rows()
     rows = list(found.rows)

@@ -146,6 +146,13 @@ def read_only() -> Answer:
 
 
 def logged_in(call: Call) -> Answer:
+    most, counters = int(call.amount("logins_per_minute")), call.account.counters
+    minute = int(call.now.timestamp()) // 60
+    if counters["logins:minute"] != minute:
+        counters["logins:minute"], counters["logins:used"] = minute, 0
+    counters["logins:used"] += 1
+    if most and counters["logins:used"] > most:
+        return _login_failed(call.world, call.account)
     return json_answer({"resultado": new_token(call), "respuesta": "OK"})
 
 

@@ -13,6 +13,7 @@ from services.sandbox.factusol.schema import Column, Table
 from services.sandbox.factusol.sql import BadSqlError
 
 Value = int | float | str | None
+Guard = Callable[[int, str | None, str | None, str | None, str | None], int]
 State = Literal["open", "closed", "sick"]
 
 KEPT_CHANGES = 4000
@@ -21,6 +22,7 @@ FUNCTIONS = frozenset(
     ("count", "max", "min", "sum", "avg", "upper", "lower", "like", "len", "ifnull", "coalesce", "substring",
      "replace", "ltrim", "rtrim", "abs", "round", "getdate", "a_fecha")
 )  # fmt: skip
+IN_FILTERS = frozenset({"upper", "like", "a_fecha"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,12 +88,19 @@ class Database:
 
     # Reading
 
-    def query(self, text: str, *, as_of: datetime | None = None, catalogue: bool = True) -> Rows:
+    def query(
+        self,
+        text: str,
+        *,
+        as_of: datetime | None = None,
+        catalogue: bool = True,
+        functions: frozenset[str] = FUNCTIONS,
+    ) -> Rows:
         """Run a SELECT in the vendor's dialect. Raises BadSqlError."""
         translated = sql.translated(text)
         with self._at(as_of):
             self._odd_time = False
-            self._db.set_authorizer(_guard(catalogue))
+            self._db.set_authorizer(_guard(catalogue, functions))
             try:
                 cursor = self._db.execute(translated)
                 rows = cursor.fetchall()
@@ -115,11 +124,17 @@ class Database:
         row = cursor.fetchone()
         return None if row is None else dict(zip((entry[0] for entry in cursor.description), row, strict=True))
 
-    def everything(self, table: Table) -> list[dict[str, Value]]:
-        order = ", ".join(table.key)
-        cursor = self._db.execute(f"SELECT * FROM {table.name} ORDER BY {order}")  # noqa: S608 - our own names
+    def everything(self, table: Table, *, last: int | None = None) -> list[dict[str, Value]]:
+        """All rows in the order of their keys, or the last ones only."""
+        order = ", ".join(f"{name} DESC" for name in table.key)
+        limit = -1 if last is None else last
+        cursor = self._db.execute(f"SELECT * FROM {table.name} ORDER BY {order} LIMIT {limit}")  # noqa: S608 - ours
         names = [entry[0] for entry in cursor.description]
-        return [dict(zip(names, row, strict=True)) for row in cursor]
+        return [dict(zip(names, row, strict=True)) for row in cursor][::-1]
+
+    def count(self, table: Table) -> int:
+        (rows,) = self._db.execute(f"SELECT COUNT(*) FROM {table.name}").fetchone()  # noqa: S608 - our own name
+        return int(rows)
 
     def next_number(self, table: Table) -> int:
         """MAX+1, as every writer chooses it."""
@@ -236,7 +251,9 @@ def _by(key: Callable[[str], str]) -> Callable[[str, str], int]:
     return compare
 
 
-def _guard(catalogue: bool) -> Callable[[int, str | None, str | None, str | None, str | None], int]:
+def _guard(
+    catalogue: bool, functions: frozenset[str]
+) -> Callable[[int, str | None, str | None, str | None, str | None], int]:
     """Reading the vendor's tables is all that a query may do."""
 
     def allowed(action: int, first: str | None, second: str | None, _db: str | None, _in: str | None) -> int:
@@ -246,7 +263,7 @@ def _guard(catalogue: bool) -> Callable[[int, str | None, str | None, str | None
             table = str(first).upper()
             known = table in schema.TABLES or first == "" or (catalogue and table in _CATALOGUE)
             return sqlite3.SQLITE_OK if known else sqlite3.SQLITE_DENY
-        if action == sqlite3.SQLITE_FUNCTION and str(second).lower() in FUNCTIONS:
+        if action == sqlite3.SQLITE_FUNCTION and str(second).lower() in functions:
             return sqlite3.SQLITE_OK
         return sqlite3.SQLITE_DENY
 

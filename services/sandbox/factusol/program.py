@@ -15,7 +15,7 @@ from services.sandbox.factusol.databases import Database, Value
 from services.sandbox.factusol.schema import F_CLI, TABLES, Table
 from services.sandbox.factusol.writing import BadRowError, insert, mark_change, read_row, years_of
 from services.sandbox.storage import Fields, Record
-from services.sandbox.system import Call, Deleted, Route
+from services.sandbox.system import Call, Route, Wanted
 from services.sandbox.wire import Answer, Refused, error, int_of, json_answer
 
 if TYPE_CHECKING:
@@ -159,16 +159,17 @@ def shown(table: Table, row: Mapping[str, Value]) -> Fields:
     return {"id": key, **row, **times}
 
 
-def shelf(world: "World", account: Account, resource: str, year: str | None, deleted: Deleted) -> list[Fields]:
+def shelf(world: "World", account: Account, resource: str, wanted: Wanted) -> tuple[list[Fields], int]:
     """Nothing is left of what was deleted."""
     call = Call(world=world, account=account, now=world.clock.now())
     years = years_of(call)
-    database = years.get(year or years.newest())
-    if database is None or deleted == "only":
-        return []
+    database = years.get(wanted.year or years.newest())
+    if database is None or wanted.deleted == "only":
+        return [], 0
     database.take_version(call.choice("columns"))
     table = F_CLI if resource == "clients" else TABLES[resource]
-    return [shown(table, row) for row in database.everything(table)]
+    rows = database.everything(table, last=wanted.limit)
+    return [shown(table, row) for row in rows], database.count(table)
 
 
 def seed_client(call: Call, given: Fields) -> Record:

@@ -141,6 +141,14 @@ SWITCHES: tuple[Switch, ...] = (
         choices=("read_only", "KO", "BDNoExiste"),
         meaning="A year that a person closed: reads work and writes get KO, everything gets KO, or BDNoExiste.",
     ),
+    Switch(
+        name="filter_functions",
+        default="upper",
+        choices=("upper", "all"),
+        meaning="Functions that filtro may use: UPPER alone, or all that a query may use.",
+    ),
+    Switch(name="most_rows", default=0, meaning="Rows above which a read answers KO; 0 for no limit."),
+    Switch(name="logins_per_minute", default=0, meaning="Logins above which they fail; 0 for no limit."),
     Switch(name="says_mensaje", default=False, meaning="A failure has a text in mensaje beside its word."),
     Switch(
         name="requests_per_second",

@@ -92,6 +92,13 @@ def test_an_edit_over_what_we_sent_and_never_saw_confirmed_stands() -> None:
     assert (plan.writes(Side.LEFT), plan.writes(Side.RIGHT)) == ({"city": OTHER}, {})
 
 
+def test_what_we_sent_and_may_never_have_landed_is_sent_again_where_there_was_no_base() -> None:
+    """The answer to the creation did not show the empty field; the write of an edit died before it landed."""
+    base = Base(ours_right={"city": frozenset({digest("city", NEW)})})
+    plan = merge(FLOW, {}, fields(city=NEW), fields(city=None), base, digest)
+    assert plan.writes(Side.RIGHT) == {"city": NEW}
+
+
 def test_the_overwritten_value_of_a_conflict_is_told() -> None:
     plan = merge(
         FLOW, {}, fields(city=NEW), fields(city=OTHER), agreed(fields(city=OLD), fields(city=OLD)), digest

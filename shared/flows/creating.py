@@ -1,0 +1,257 @@
+"""Creating: the one step that is not idempotent, and finding again what a crash or a lost answer left open.
+
+The order is: what was read goes into the match index; an intent with our reference, a deadline and the strong
+match keys is committed; the index is asked once more (of two processes that meet here, one sees the other); the
+write is sent; binding, base and closing are one transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from shared import errors, failpoints
+from shared.connectors.contract import LookUp, Row
+from shared.connectors.http import sending_by
+from shared.flows import documents, matching, pairing, pairs
+from shared.flows.context import FlowContext, Outcome
+from shared.flows.desk import Desk, Waits, in_doubt_error
+from shared.flows.merge import Digest
+from shared.flows.spec import Document, Side
+from shared.model.record import Fields
+from shared.store import bindings, intents, sweeps
+from shared.store.rows import Binding, Intent, PairBase, Seen, SideBase
+from shared.store.settlement import Settlement
+
+
+async def create(desk: Desk, row: Row, own: Seen, fields: Mapping[str, Any], subject: str) -> Outcome:
+    """Make the counterpart, intent first."""
+    flow, look = desk.flow, desk.look
+    await _index_is_complete(desk)
+    now = desk.now
+    intent = Intent(
+        id=desk.new_id(),
+        workspace_id=flow.workspace.id,
+        flow_id=flow.row.id,
+        subject=subject,
+        kind="create",
+        side=look.side.value,
+        source_id=look.record_id,
+        target_id=None,
+        reference=flow.reference(look.side, look.record_id),
+        sent=await _sent(desk, row, fields),
+        owner=desk.owner,
+        version=1,
+        opened_at=now,
+        deadline=now + desk.settings.attempt_limit,
+    )
+    keys = strong_keys(flow, look.side, own) if desk.settings.guards.match_keys else {}
+    if desk.settings.guards.intent:
+        await desk.run(lambda connection: intents.open_intent(connection, intent, scope=scope(desk), keys=keys))
+        failpoints.reach("intent saved")
+    if desk.settings.guards.match_keys:
+        if await desk.binding() is not None:
+            # Bound by another attempt since this one looked; before its intent was closed, ours could not open.
+            await desk.close_intent(intent)
+            raise errors.Lost("The record was bound meanwhile.")
+        try:
+            found = await matching.find(desk, row, own, fields, ask_vendor=False)
+        except Waits:
+            await desk.close_intent(intent)
+            raise
+        if found is not None:
+            await desk.close_intent(intent)
+            return await pairing.bind(desk, row, own, found)
+    return await _send_create(desk, row, own, fields, intent)
+
+
+def strong_keys(flow: FlowContext, side: Side, own: Seen) -> dict[str, str]:
+    return {name: own.keys[name] for name in flow.spec.match_on if name in own.keys}
+
+
+def scope(desk: Desk) -> str:
+    return f"{desk.flow.bridge.id}/{desk.entity}/{desk.flow.spec.role}"
+
+
+def looked_for_at(flow: FlowContext, target: Side, intent: Intent) -> datetime:
+    """From when an unanswered create may be looked for: looking earlier would find nothing and double it."""
+    return intent.deadline + flow.resource(target).visible_after
+
+
+async def _index_is_complete(desk: Desk) -> None:
+    """Creating is safe only if everything that exists on the other side has been seen; else ask for a sweep."""
+    flow, target = desk.flow, desk.look.side.other
+    account, resource = flow.accounts[target].id, flow.resource_name(target)
+    row = await desk.read(lambda connection: sweeps.find(connection, account, resource))
+    age = desk.settings.index_max_age.total_seconds()
+    if sweeps.is_complete(row, now=desk.now, max_age_seconds=age):
+        return
+    await desk.run(lambda connection: sweeps.request(connection, account, resource, now=desk.now))
+    raise Waits(
+        "index",
+        f"{flow.spec.end(target).connector.title} is listed before anything is made there.",
+        until=desk.now + timedelta(seconds=1),
+    )
+
+
+async def _send_create(desk: Desk, row: Row, own: Seen, fields: Mapping[str, Any], intent: Intent) -> Outcome:
+    flow, target = desk.flow, desk.look.side.other
+    session, resource = flow.session(target), flow.resource_name(target)
+    if desk.deadline_passed(intent):
+        raise errors.InDoubt("The time for this write was over before it was sent.")
+    desk.note("wrote", target, fields)
+    try:
+        with sending_by(desk.send_by(intent)):
+            answer = await session.create(resource, fields, reference=intent.reference)
+    except errors.InDoubt as problem:
+        raise in_doubt_error(problem, intent, desk.now) from problem
+    except (errors.Retryable, errors.Rejected, errors.NeedsOperator):
+        await desk.close_intent(intent)
+        raise
+    failpoints.reach("write answered")
+    base = await made_base(desk, row, answer)
+    binding = replace(pairing.new_binding(desk, answer.record_id), base=base)
+    return await _made(desk, own, fields, answer, intent, binding, "The counterpart was made.")
+
+
+async def _made(
+    desk: Desk, own: Seen, fields: Mapping[str, Any], answer: Row, intent: Intent, binding: Binding, says: str
+) -> Outcome:
+    """Save the binding of a record that we made, and with it the end of its intent."""
+    flow, look = desk.flow, desk.look
+    save = Settlement(
+        now=desk.now,
+        new_binding=binding,
+        close=[intent] if desk.settings.guards.intent else [],
+        seen=[own, flow.seen(look.side.other, answer, desk.now)],
+        wake=pairing.both_keys(desk, answer.record_id),
+    )
+    return await desk.settle("created", says, other_id=answer.record_id, fields=sorted(fields), save=save)
+
+
+async def _sent(desk: Desk, row: Row, fields: Mapping[str, Any]) -> dict[str, str]:
+    """What the source showed and what is sent of it, as hashes: whoever finds the record again needs both."""
+    flow, side = desk.flow, desk.look.side
+    source, mine = await _source(desk, row)
+    theirs = flow.digester(flow.resource(side.other).entity)
+    sent = {f"{side.other.value}.{name}": theirs(name, value) for name, value in fields.items()}
+    return sent | {f"{side.value}.{name}": mine(name, source[name]) for name in fields}
+
+
+async def _source(desk: Desk, row: Row) -> tuple[Fields, Digest]:
+    """The source as it is compared, and how: a document as what it becomes, anything else as it stands."""
+    flow, spec = desk.flow, desk.flow.spec
+    if isinstance(spec, Document):
+        return await documents.made(desk, row), flow.digester(spec.entity)
+    return row.fields, flow.digester(spec.entity)
+
+
+async def made_base(desk: Desk, row: Row, answer: Row) -> PairBase:
+    """What both sides showed when the counterpart was made; a field that the answer did not show has no base."""
+    flow, side = desk.flow, desk.look.side
+    spec = flow.spec
+    resource = flow.resource(side.other)
+    theirs_digest = flow.digester(resource.entity)
+    source, mine_digest = await _source(desk, row)
+    mine: dict[str, str] = {}
+    theirs: dict[str, str] = {}
+    for name in spec.shared_fields():
+        if name not in source:
+            continue
+        if not resource.columns[name].shown:
+            mine[name] = mine_digest(name, source[name])
+        elif name in answer.fields:
+            mine[name] = mine_digest(name, source[name])
+            theirs[name] = theirs_digest(name, answer.fields[name])
+    sides = {
+        side: SideBase(shown=mine),
+        side.other: SideBase(shown=theirs, written_at=desk.now),
+    }
+    return replace(desk.empty_base(), left=sides[Side.LEFT], right=sides[Side.RIGHT])
+
+
+async def resume(desk: Desk, row: Row, own: Seen, fields: Mapping[str, Any], pending: Intent) -> Outcome:
+    """A create of this record was sent, or not, and nobody knows: look for it; make it if it is not there."""
+    flow, target = desk.flow, desk.look.side.other
+    resource = flow.resource(target)
+    intent = await taken_over(desk, pending)
+    if resource.look_up is LookUp.NONE:
+        raise Waits(
+            "in doubt",
+            "The counterpart may or may not have been made, and this vendor cannot be asked. "
+            "Look there; then join the two, or retry to make it.",
+        )
+    hits = await flow.session(target).by_reference(resource.name, intent.reference, fields)
+    hits = [hit for hit in hits if not hit.gone and await is_free(desk, hit.record_id)]
+    if len(hits) > 1:
+        raise Waits(
+            "ambiguous",
+            "More than one record carries our reference.",
+            candidates=[hit.record_id for hit in hits],
+        )
+    if hits:
+        return await _found_again(desk, row, own, fields, hits[0], intent)
+    found = await matching.find(desk, row, own, fields)
+    if found is not None:
+        await desk.close_intent(intent)
+        return await pairing.bind(desk, row, own, found)
+    return await _send_create(desk, row, own, fields, intent)
+
+
+async def _found_again(
+    desk: Desk, row: Row, own: Seen, fields: Mapping[str, Any], hit: Row, intent: Intent
+) -> Outcome:
+    """Bind what an unanswered create had made, then bring in what either side changed since it was sent."""
+    binding = replace(pairing.new_binding(desk, hit.record_id), base=resumed_base(desk, intent, hit))
+    says = "The counterpart had been made before a crash or a lost answer; it was found again."
+    outcome = await _made(desk, own, fields, hit, intent, binding, says)
+    since = (
+        await documents.follow(desk, binding, row)
+        if isinstance(desk.flow.spec, Document)
+        else await pairs.agree(desk, binding, row)
+    )
+    return outcome if since.kind in {"nothing", "echo"} else since
+
+
+def resumed_base(desk: Desk, intent: Intent, hit: Row) -> PairBase:
+    """The base of a pair whose create was not answered: a field that shows what was sent has one, any other none.
+
+    What the source showed is told by the intent, since it may have been edited while nobody knew of the pair.
+    """
+    flow, side = desk.flow, desk.look.side
+    digest = flow.digester(flow.resource(side.other).entity)
+    mine, theirs = pairs.sent_of(intent.sent, side), pairs.sent_of(intent.sent, side.other)
+    shown = {
+        name: value
+        for name, value in theirs.items()
+        if name in hit.fields and digest(name, hit.fields[name]) == value
+    }
+    unshown = {name for name in theirs if not flow.resource(side.other).columns[name].shown}
+    sides = {
+        side: SideBase(shown={name: value for name, value in mine.items() if name in shown or name in unshown}),
+        side.other: SideBase(shown=shown, written_at=desk.now),
+    }
+    return replace(desk.empty_base(), left=sides[Side.LEFT], right=sides[Side.RIGHT])
+
+
+async def taken_over(desk: Desk, pending: Intent) -> Intent:
+    deadline = desk.now + desk.settings.attempt_limit
+    intent: Intent = await desk.run(
+        lambda connection: intents.take_over(
+            connection, pending, owner=desk.owner, now=desk.now, deadline=deadline
+        )
+    )
+    return intent
+
+
+async def is_free(desk: Desk, record_id: str) -> bool:
+    """Whether this record of the other side is bound to nothing."""
+    flow, side = desk.flow, desk.look.side.other
+    bound = await desk.read(
+        lambda connection: bindings.find(
+            connection, flow.bridge.id, desk.entity, flow.spec.role, side.value, record_id
+        )
+    )
+    return bound is None
