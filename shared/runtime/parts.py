@@ -18,6 +18,7 @@ from shared.eventlog.sqlite import SqliteSettings
 from shared.eventlog.urls import event_log
 from shared.flows.engine import Engine
 from shared.runtime.consumer import Consumer
+from shared.runtime.leftovers import Leftovers
 from shared.runtime.loader import Loader
 from shared.runtime.replay import Replayer
 from shared.runtime.runner import Runner
@@ -136,6 +137,9 @@ def sync_of(parts: Parts, log: EventLog, *, rhythm: Rhythm | None = None, also: 
         new_id=parts.new_id,
         settings=settings.sweeps(),
     )
+    leftovers = Leftovers(
+        database=parts.database, workspaces=parts.workspaces, scheduler=scheduler, clock=parts.clock
+    )
     replayer = Replayer(log=log, database=parts.database, clock=parts.clock, new_id=parts.new_id)
     loader = Loader(
         database=parts.database,
@@ -154,5 +158,5 @@ def sync_of(parts: Parts, log: EventLog, *, rhythm: Rhythm | None = None, also: 
         database=parts.database,
         clock=parts.clock,
         rhythm=rhythm,
-        also=(replayer.run_due, *also),
+        also=(replayer.run_due, leftovers.run_due, *also),
     )

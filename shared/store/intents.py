@@ -6,7 +6,7 @@ match keys, unique while it is open, so that the same client made on both sides 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -14,7 +14,7 @@ from sqlalchemy import Row, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared import errors
-from shared.model.change import shard_of
+from shared.model.change import SHARDS, shard_of
 from shared.store import tables
 from shared.store.rows import Intent, SideName
 
@@ -132,3 +132,14 @@ _COLUMNS = (
 
 def _intent(row: Row[Any]) -> Intent:
     return Intent(**{name: getattr(row, name) for name in _COLUMNS}, sent=row.sent)
+
+
+async def overdue(
+    connection: AsyncConnection, shards: Sequence[int], before: datetime, *, limit: int
+) -> list[Intent]:
+    """Intents whose deadline passed before this time, oldest first: nobody may be looking at their records."""
+    condition = [_T.c.deadline < before]
+    if len(shards) < SHARDS:
+        condition.append(_T.c.shard.in_(list(shards)))
+    rows = await connection.execute(select(_T).where(*condition).order_by(_T.c.deadline).limit(limit))
+    return [_intent(row) for row in rows]
