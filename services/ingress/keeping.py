@@ -66,6 +66,8 @@ class Keeper:
         self._proof_wanted = False
         self._spool_up = True
         self._spooled = 0
+        # Moves when a change begins or ends its way into the spool: a count of it taken meanwhile says nothing.
+        self._spoolings = 0
         self._work = asyncio.Event()
         self._stop = asyncio.Event()
 
@@ -81,7 +83,7 @@ class Keeper:
 
     @property
     def spooled(self) -> int:
-        """Changes on their way from the spool to the log; exact after each round, and close to it in between."""
+        """Changes that wait in the spool for the log."""
         return self._spooled
 
     @property
@@ -107,11 +109,14 @@ class Keeper:
                 self._log_went(problem)
             else:
                 return "log"
+        self._spoolings += 1
         try:
             await self._spool.append(*changes)
         except errors.PuenteError as problem:
             await self._give_up(changes[0], problem)
             raise Unstored from problem
+        finally:
+            self._spoolings += 1
         self._spool_up = True
         self._spooled += len(changes)
         self._work.set()
@@ -162,6 +167,7 @@ class Keeper:
     async def _forward(self) -> bool:
         """Bring everything that was put aside to the log. False: the log is still away."""
         acknowledging = _Acknowledging(self._log, self._log_came)
+        before = self._spoolings
         try:
             await self._log.start()
             # The spool asks nothing of a log but `append`.
@@ -174,7 +180,10 @@ class Keeper:
             # Also for what a person must mend: while the door stands, hooks are safe in the spool.
             self._log_went(problem)
             return False
-        self._spooled = stats.entries
+        if self._spoolings == before:
+            self._spooled = stats.entries
+        else:
+            self._spooled = max(0, self._spooled - forwarded)
         if forwarded:
             log.info("%d spooled changes are in the log", forwarded)
         if self._proof_wanted:

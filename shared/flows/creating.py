@@ -113,7 +113,13 @@ async def _send_create(desk: Desk, row: Row, own: Seen, fields: Mapping[str, Any
     failpoints.reach("write answered")
     base = await made_base(desk, row, answer)
     binding = replace(pairing.new_binding(desk, answer.record_id), base=base)
-    return await _made(desk, own, fields, answer, intent, binding, "The counterpart was made.")
+    try:
+        return await _made(desk, own, fields, answer, intent, binding, "The counterpart was made.")
+    except errors.Lost:
+        # The record was joined with another one meanwhile. What was made is one too many: whoever meets it next
+        # puts it before a person, and this write is over.
+        await desk.close_intent(intent)
+        raise
 
 
 async def _made(

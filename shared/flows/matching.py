@@ -39,8 +39,12 @@ async def find(
     """The id of the counterpart; None if there is none. Raises Waits when a person must choose."""
     maker = await _maker(desk, row)
     if maker:
-        return maker
-    candidates = await _candidates(desk, own, fields, ask_vendor=ask_vendor)
+        made = Candidate(
+            record_id=maker, shares=frozenset({"our reference"}), contradicts=frozenset(), bound=False
+        )
+        candidates = await _with_bound(desk, [made])
+    else:
+        candidates = await _candidates(desk, own, fields, ask_vendor=ask_vendor)
     if not candidates:
         await _ask_about_names(desk, own)
         return None

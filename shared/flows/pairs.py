@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from shared import errors, failpoints
 from shared.connectors.contract import Row
@@ -65,8 +66,16 @@ async def open_intent(desk: Desk, binding: Binding) -> tuple[Intent | None, Bind
     Whoever settles a look of the pair closes it. Raises Waits while it may still be on its way: its process may
     have stopped, and then this look is what finds out what came of it.
     """
-    subject = intents.update_subject(binding.id)
-    found: Intent | None = await desk.read(lambda connection: intents.by_subject(connection, subject))
+    flow, look = desk.flow, desk.look
+    subjects = [
+        intents.update_subject(binding.id),
+        intents.create_subject(flow.bridge.id, desk.entity, flow.spec.role, look.side.value, look.record_id),
+    ]
+    rows: list[Intent] = await desk.read(lambda connection: intents.by_subjects(connection, subjects))
+    for each in rows:
+        if each.kind == "create" and desk.now >= each.deadline + flow.resource(look.side.other).visible_after:
+            await _close_surplus(desk, each)
+    found = next((each for each in rows if each.kind == "update"), None)
     if found is None:
         return None, binding
     if desk.now < found.deadline:
@@ -91,6 +100,20 @@ async def open_intent(desk: Desk, binding: Binding) -> tuple[Intent | None, Bind
 
     taken: Intent = await desk.run(unit)
     return taken, replace(binding, base=base, version=binding.version + 1)
+
+
+async def _close_surplus(desk: Desk, intent: Intent) -> None:
+    """The record was joined with another one while this create was on its way: it is not looked for any more.
+
+    If it landed, its record is unbound, and whoever meets it puts it before a person.
+    """
+    deadline = desk.now + desk.settings.attempt_limit
+
+    async def unit(connection: Any) -> None:
+        taken = await intents.take_over(connection, intent, owner=desk.owner, now=desk.now, deadline=deadline)
+        await intents.close(connection, taken)
+
+    await desk.run(unit)
 
 
 def remember_sent(base: PairBase, intent: Intent, desk: Desk) -> PairBase:

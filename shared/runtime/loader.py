@@ -31,7 +31,7 @@ _log = structlog.get_logger("puente.sync")
 # lease says, and two holders cost each other only a page: the cursor moves by compare-and-set.
 _LEASE = timedelta(seconds=30)
 _PAUSED = timedelta(seconds=5)
-_UNKNOWN = timedelta(seconds=1)
+_UNKNOWN = timedelta(milliseconds=200)
 
 
 class Loader:

@@ -53,6 +53,11 @@ async def by_subject(connection: AsyncConnection, subject: str) -> Intent | None
     return None if row is None else _intent(row)
 
 
+async def by_subjects(connection: AsyncConnection, subjects: Sequence[str]) -> list[Intent]:
+    rows = await connection.execute(select(_T).where(_T.c.subject.in_(list(subjects))))
+    return [_intent(row) for row in rows]
+
+
 async def by_reference(connection: AsyncConnection, reference: str) -> Intent | None:
     row = (await connection.execute(select(_T).where(_T.c.reference == reference))).first()
     return None if row is None else _intent(row)
