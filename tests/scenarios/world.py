@@ -43,7 +43,7 @@ from tests.support.waiting import until
 WORKSPACE = "acme"
 CUSTOMERS = "customer_bitfactura_sugester"
 ASUNTOS = "asunto_bitfactura_sugester"
-SOON = timedelta(seconds=20)
+SOON = timedelta(seconds=60)
 QUICK = Rhythm(due=timedelta(milliseconds=25), timers=timedelta(milliseconds=25))
 # Budgets are the vendors' affair; stories are not about them.
 UNHURRIED: Mapping[str, str] = {"calls_per_minute": "600000", "calls_at_once": "16", "seconds_per_call": "4"}
