@@ -20,7 +20,11 @@ async def page(browser: Browser, sandbox: Sandbox) -> AsyncIterator[Page]:
     opened = await browser.new_page()
     problems: list[str] = []
     opened.on("pageerror", lambda error: problems.append(str(error)))
-    opened.on("requestfailed", lambda request: problems.append(request.url))
+    # The page asks again every moment: what it was asking when it was left is cut off by the browser, no failure.
+    opened.on(
+        "requestfailed",
+        lambda request: problems.append(request.url) if request.failure != "net::ERR_ABORTED" else None,
+    )
     asked: list[str] = []
     opened.on("request", lambda request: asked.append(request.url))
     await opened.goto(sandbox.url)
