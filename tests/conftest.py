@@ -6,6 +6,7 @@ from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from types import FrameType
 
+import hypothesis
 import pytest
 from playwright.async_api import Browser
 
@@ -32,6 +33,10 @@ _servers = pytest.StashKey[dict[str, str]]()
 
 
 # What the run says, and what it forbids
+
+# The same examples in every run, and no deadline that a busy machine would break: a run that fails, fails again.
+# `--hypothesis-profile=default` looks for new ones.
+hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None, print_blob=True)
 
 
 def pytest_configure(config: pytest.Config) -> None:
