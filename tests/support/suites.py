@@ -15,6 +15,7 @@ BUDGETS = {
     "sandbox": timedelta(seconds=120),
     "scenarios": timedelta(seconds=480),
     "crashes": timedelta(seconds=300),
+    "faults": timedelta(seconds=300),
     "kill": timedelta(seconds=120),
     "large": timedelta(seconds=420),
     "browser": timedelta(seconds=120),
