@@ -14,6 +14,7 @@ from sqlalchemy import (
     Column,
     Date,
     Dialect,
+    Float,
     Index,
     Integer,
     LargeBinary,
@@ -386,4 +387,54 @@ audit = Table(
     Column("action", String(60), nullable=False),
     Column("detail", JSON_TYPE, nullable=False),
     Index("ix_audit_workspace_id", "workspace_id", "at"),
+)
+
+console_user = Table(
+    "console_user",
+    metadata,
+    _id(key=True),
+    # As it is typed at the log-in, casefolded.
+    Column("name", String(200), nullable=False, unique=True),
+    # Empty where the person logs in through OpenID Connect only.
+    Column("password_hash", Text, nullable=False),
+    # "issuer|subject" of OpenID Connect, once it was seen.
+    Column("subject", String(400), unique=True),
+    Column("locale", String(5), nullable=False),
+    Column("disabled", Boolean, nullable=False),
+    Column("failures", Integer, nullable=False),
+    Column("locked_until", Moment),
+    Column("created_at", Moment, nullable=False),
+)
+
+console_role = Table(
+    "console_role",
+    metadata,
+    _id("user_id", key=True),
+    # "*" stands for all workspaces: a provider's role.
+    _id("workspace_id", key=True),
+    Column("role", String(20), nullable=False),
+)
+
+console_session = Table(
+    "console_session",
+    metadata,
+    # SHA-256 of the cookie: who reads the store cannot log in with what is there.
+    Column("token_hash", String(64), primary_key=True),
+    _id("user_id"),
+    Column("csrf", String(64), nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("seen_at", Moment, nullable=False),
+    Column("expires_at", Moment, nullable=False),
+    Index("ix_console_session_user_id", "user_id"),
+    Index("ix_console_session_expires_at", "expires_at"),
+)
+
+sample = Table(
+    "sample",
+    metadata,
+    # One row a minute and number, of the whole installation: what the plots of lag and waiting are drawn from.
+    Column("name", String(60), primary_key=True),
+    Column("at", Moment, primary_key=True),
+    Column("value", Float, nullable=False),
+    Index("ix_sample_at", "at"),
 )
