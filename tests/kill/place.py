@@ -19,6 +19,7 @@ from tests.support import postgres as databases
 from tests.support.processes import Process, clean_environment, python
 
 WORKSPACE: Final = "acme"
+SYSTEMS: Final = ("bitfactura", "sugester")
 SOON: Final = timedelta(seconds=90)
 ROOT: Final = Path(__file__).resolve().parents[2]
 
@@ -138,7 +139,7 @@ async def opened(folder: Path, *, seed: int, without: str = "") -> AsyncIterator
                     services=services,
                     env=env,
                 )
-                await _set_up(place, hello["systems"])
+                await _set_up(place, {name: hello["systems"][name] for name in SYSTEMS})
                 yield place
         finally:
             for each in services.values():
