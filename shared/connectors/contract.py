@@ -26,6 +26,7 @@ from enum import Enum
 from typing import Literal, Protocol
 
 from shared import errors
+from shared.model import phones
 from shared.model.record import EntityType, Fields, Value
 
 
@@ -43,7 +44,10 @@ class Column:
     """How one field of the model stands in one resource of a vendor.
 
     `max_length` is in characters. `shown` is False for a value that the vendor takes and does not read back (it
-    is never compared). `clearable` is False where an empty value is ignored by the vendor.
+    is never compared). `clearable` is False where an empty value is ignored by the vendor. `one_number` holds one
+    telephone number in its international form; words and further numbers stay where they are. `caseless` text is
+    kept in upper case by the program or by its users, and `code_page` names the letters that it has: what differs
+    in that alone is the same, and is no edit.
     """
 
     max_length: int | None = None
@@ -51,6 +55,9 @@ class Column:
     writable: bool = True
     upper: bool = False
     clearable: bool = True
+    one_number: bool = False
+    caseless: bool = False
+    code_page: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,11 +88,32 @@ class Resource:
         """The value as this resource can hold it: cut to length, upper case. Values are never made up."""
         column = self.columns[name]
         if isinstance(value, str):
+            if column.one_number:
+                value = phones.first(value)
             if column.upper:
                 value = value.upper()
             if column.max_length is not None and len(value) > column.max_length:
                 value = value[: column.max_length].rstrip()
         return value
+
+    def worn(self, name: str, value: Value) -> Value:
+        """The value as it may look after some time in this resource: as it fits, in capitals, in its code page.
+
+        Two values that wear down to the same are the same to whoever compares with this side.
+        """
+        column = self.columns[name]
+        value = self.fit(name, value)
+        if isinstance(value, str):
+            if column.caseless:
+                value = value.upper()
+            if column.code_page:
+                value = value.encode(column.code_page, errors="replace").decode(column.code_page)
+        return value
+
+    def wears(self, name: str) -> bool:
+        """Whether this resource may show a value in another form than it was given, length apart."""
+        column = self.columns[name]
+        return column.caseless or bool(column.code_page)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -261,18 +261,26 @@ def _decide_unshown(
 def equal(
     flow: TwoWay, name: str, values: Mapping[Side, Value], hashes: Mapping[Side, str], digest: Digest
 ) -> bool:
-    """Whether both sides show the same, each as far as it can hold it."""
+    """Whether both sides show the same, each as far as it can hold it and as it wears there."""
     if hashes[Side.LEFT] == hashes[Side.RIGHT]:
         return True
-    return any(
-        fits(flow.end(side.other).resource, name, values[side], hashes[side.other], digest) for side in Side
-    )
+    for side in Side:
+        resource = flow.end(side).resource
+        if fits(resource, name, values[side.other], hashes[side], digest):
+            return True
+        worn = [resource.worn(name, values[each]) for each in Side]
+        if resource.wears(name) and not is_empty(worn[0]) and digest(name, worn[0]) == digest(name, worn[1]):
+            return True
+    return False
 
 
 def fits(resource: Resource, name: str, value: Value, shown: str, digest: Digest) -> bool:
     """Whether `value`, as this resource would hold it, is what it shows."""
     fitted = resource.fit(name, value)
-    return fitted != value and not is_empty(fitted) and digest(name, fitted) == shown
+    if fitted != value and not is_empty(fitted) and digest(name, fitted) == shown:
+        return True
+    worn = resource.worn(name, value)
+    return resource.wears(name) and not is_empty(worn) and digest(name, worn) == shown
 
 
 def plan_owned(
@@ -280,7 +288,8 @@ def plan_owned(
 ) -> Plan | None:
     """A plan made without reading the target, or None if the target must be read.
 
-    It needs not be read when every edited field has a base and is won by the source whatever the target shows.
+    It needs not be read when every edited field has a base and is won by the source whatever the target shows, and
+    when what the source shows cannot be the target's own value in another form.
     """
     target = source.other
     resource = flow.end(target).resource
@@ -288,7 +297,8 @@ def plan_owned(
     for name in (name for name in flow.shared_fields() if name in edited):
         known = base.of(target).get(name)
         column = resource.columns[name]
-        if (known is None and column.shown) or name not in base.of(source):
+        worn = column.shown and flow.end(source).resource.wears(name)
+        if (known is None and column.shown) or name not in base.of(source) or worn:
             return None
         value = shown[name]
         if is_empty(value) and known != digest(name, None) and name not in flow.may_clear:

@@ -1,7 +1,10 @@
 """Normal forms: what counts as the same value. Two values are equal when their normal forms are.
 
 `NORMALISER` is stored beside every hash made from a normal form, so that a change of these rules is seen as a
-change of rules and never as an edit.
+change of rules and never as an edit. The rules before the last change stay for one release as `PREVIOUS`, so that
+hashes made by them can still be compared.
+
+2: several numbers and words in one telephone field (1 knew one number, or text).
 """
 
 from __future__ import annotations
@@ -15,19 +18,25 @@ from urllib.parse import urlsplit
 
 import phonenumbers
 from stdnum import get_cc_module
+from stdnum.eu import vat
 from stdnum.exceptions import ValidationError
 
+from shared.model import phones
 from shared.model.record import Field, Value
 
-NORMALISER = 1
+NORMALISER = 2
+PREVIOUS = 1
 
 _SPACES = re.compile(r"\s+")
 _PUNCTUATION = re.compile(r"[^0-9A-Z]")
 _SPANISH = re.compile(r"[0-9A-Z]\d{7}[0-9A-Z]")
 
 
-def normal(field: Field, value: Value, *, country: str) -> str:
-    """The normal form of a value as text; "" for an empty one. `country` is the workspace's, ISO alpha-2."""
+def normal(field: Field, value: Value, *, country: str, version: int = NORMALISER) -> str:
+    """The normal form of a value as text; "" for an empty one. `country` is the workspace's, ISO alpha-2.
+
+    `version` is NORMALISER or PREVIOUS.
+    """
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -43,11 +52,13 @@ def normal(field: Field, value: Value, *, country: str) -> str:
         case "email":
             return text.casefold()
         case "phone":
-            return _phone(text, country)
+            return _phone(text, country) if version == NORMALISER else _one_phone(text, country)
         case "tax_no":
             return tax_number(text, country)
         case "country" | "currency":
             return text.upper()
+        case "words":
+            return ",".join(sorted({word.strip().casefold() for word in text.split(",") if word.strip()}))
         case "account_no":
             return _PUNCTUATION.sub("", text.upper())
         case "money":
@@ -79,9 +90,21 @@ def _number(value: Decimal) -> str:
     return "0" if plain in {"-0", "0"} else plain
 
 
-@lru_cache(maxsize=16_384)
 def _phone(text: str, country: str) -> str:
-    """E.164 with the extension, or the text with only digits and plus signs kept if no number can be read."""
+    """The numbers in E.164, with extensions, then the words beside them; only words if no number can be read."""
+    found = phones.numbers_in(text, (country,))
+    ends = [0, *(each.end for each in found)]
+    starts = [*(each.start for each in found), len(text)]
+    words = (text[end:start].strip(phones.EDGES) for end, start in zip(ends, starts, strict=True))
+    said = [_SPACES.sub(" ", each).casefold() for each in words if each]
+    if not found:
+        return _SPACES.sub(" ", text).casefold()
+    return "|".join([",".join(map(str, found)), *said])
+
+
+@lru_cache(maxsize=16_384)
+def _one_phone(text: str, country: str) -> str:
+    """As normaliser 1 read it: E.164 with the extension, or the text if it is not one number."""
     if not text:
         return ""
     try:
@@ -119,3 +142,16 @@ def is_valid_tax_number(text: str, country: str) -> bool:
                 continue
             return True
     return False
+
+
+def is_valid_anywhere(text: str, countries: tuple[str, ...]) -> bool:
+    """Whether this is a valid tax number of one of these countries, or a VAT number of the EU with its prefix."""
+    compact = _PUNCTUATION.sub("", text.upper())
+    at_home = any(is_valid_tax_number(tax_number(text, each), each) for each in countries if each)
+    return at_home or bool(vat.is_valid(compact))
+
+
+def is_persons_tax_number(text: str) -> bool:
+    """Whether a Spanish tax number is a person's: DNI, NIE, or one of those given out in their place."""
+    compact = tax_number(text, "ES")
+    return _SPANISH.fullmatch(compact) is not None and (compact[0].isdigit() or compact[0] in "XYZKLM")

@@ -21,12 +21,13 @@ FieldKind = Literal[
     "text",  # one line; white space at the ends and in runs does not count
     "long_text",  # several lines; line ends and trailing white space do not count
     "email",  # case does not count
-    "phone",  # compared as E.164 where it can be read so
+    "phone",  # compared as E.164 where it can be read so; several numbers and words beside them count too
     "tax_no",  # compared without punctuation and country prefix
     "country",  # ISO 3166-1 alpha-2 where it can be read so
     "url",
     "account_no",  # bank accounts; spaces do not count
     "code",  # a word of a closed list
+    "words",  # a list of words with commas between them; order and case do not count
     "currency",  # ISO 4217
     "money",
     "date",
@@ -74,6 +75,7 @@ CUSTOMER: Final = _entity(
     Field("email", "email", strong=True),
     Field("phone", "phone"),
     Field("mobile_phone", "phone"),
+    Field("phone_note", "text"),  # what stood in a telephone field that the other side's one number cannot say
     Field("fax", "phone"),
     Field("www", "url"),
     Field("street", "text"),
@@ -88,6 +90,9 @@ CUSTOMER: Final = _entity(
     Field("bank_account", "account_no"),
     Field("note", "long_text"),
     Field("description", "long_text"),
+    Field("stage", "code"),  # a CRM's word for how far somebody is on the way to being a customer
+    Field("tags", "words"),
+    Field("other_id", "code"),  # the id of the counterpart, where a side shows it in a field of its own
 )
 
 INVOICE: Final = _entity(

@@ -14,8 +14,9 @@ from shared.connectors.contract import Access, Row
 from shared.connectors.values import Object
 from shared.model.record import CUSTOMER, INVOICE, Fields, Value
 
-# Our field to theirs: the same name, but for what only a CRM has (province, description).
-CLIENT: Final = {name: name for name in CUSTOMER.fields if name not in {"province", "description"}}
+# Our field to theirs: the same name, but for what only a CRM has.
+_NOT_HERE: Final = frozenset({"province", "description", "phone_note", "stage", "tags", "other_id"})
+CLIENT: Final = {name: name for name in CUSTOMER.fields if name not in _NOT_HERE}
 
 _INVOICE: Final = {
     "number": "number",

@@ -17,8 +17,9 @@ from shared.model.record import CUSTOMER, DEAL, Fields
 
 APP: Final = "puente"
 
-# Our field to theirs: every name is the same.
-CLIENT: Final = {name: name for name in CUSTOMER.fields}
+# Our field to theirs: every name is the same, but for what other CRMs have.
+_NOT_HERE: Final = frozenset({"phone_note", "stage", "tags", "other_id"})
+CLIENT: Final = {name: name for name in CUSTOMER.fields if name not in _NOT_HERE}
 
 # What is shown again when a deal is read. The status is an id there and is looked up by the session.
 _SHOWN: Final = {

@@ -21,6 +21,10 @@ SAME: list[tuple[FieldKind, Value, Value]] = [
     ("phone", "922 000 111", "+34 922-000-111"),
     ("phone", "0034922000111", "+34922000111"),
     ("phone", "ask for Yaiza", "Ask  for  Yaiza"),
+    ("phone", "922 000 111 / 600 000 222", "+34922000111; +34 600000222"),
+    ("phone", "922 000 111 ext 5", "+34 922 000 111 x5"),
+    ("phone", "922000111 (ask for  Yaiza)", "+34922000111 (Ask for Yaiza)"),
+    ("words", "vip, Factusol", "factusol,VIP,vip"),
     ("tax_no", "B-76.123.458", "b76123458"),
     ("tax_no", "ES B76123458", "B76123458"),
     ("tax_no", "ESB38000005", "B-38000005"),
@@ -39,6 +43,8 @@ DIFFERENT: list[tuple[FieldKind, Value, Value]] = [
     ("long_text", "una\notra", "una otra"),
     ("phone", "922 000 111", "922 000 112"),
     ("phone", "922 000 111 ext. 5", "922 000 111"),
+    ("phone", "922 000 111 / 600 000 222", "922 000 111"),
+    ("phone", "922 000 111 Yaiza", "922 000 111"),
     ("tax_no", "PT123456789", "123456789"),
     ("tax_no", "ESTABLO", "TABLO"),
     ("money", Decimal("1.10"), Decimal("1.1001")),
@@ -68,6 +74,7 @@ KINDS: list[FieldKind] = [
     "country",
     "account_no",
     "url",
+    "words",
     "document_link",
 ]
 
