@@ -3,6 +3,7 @@
     PuenteError
     ├── Retryable         the change waits until `retry_at`, then is tried again
     │   ├── InDoubt       a write was sent and no answer came: it may or may not have happened
+    │   ├── OwnFieldMissing  our field in the records of the vendor is gone: nothing is made before it is back
     │   └── Throttled     the vendor, or our own budget for it, asks us to slow down
     ├── Rejected          the change is buried: this record cannot be carried as it is
     ├── NeedsOperator     the flow pauses: credentials, rights or settings are wrong
@@ -37,6 +38,10 @@ class Retryable(PuenteError):
 
 class InDoubt(Retryable):
     """A write left this process and its outcome is unknown; its intent stays open."""
+
+
+class OwnFieldMissing(Retryable):
+    """The field that carries the counterpart's id was deleted or renamed: make it again, fill it, then go on."""
 
 
 class Throttled(Retryable):

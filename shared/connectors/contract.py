@@ -67,7 +67,8 @@ class Resource:
     `update` says whether a write may name only what changed. `answers` says whether the answer to a write shows
     the whole record or must be followed by a read. `searchable` names the fields whose search the vendor offers
     (every hit is checked again). `changed_first` means that a list can be read newest change first.
-    `scan_newest_first` that a list can be read newest record first (ids grow).
+    `own_field` names the field of the model that stands in a field which Puente adds to the vendor's account, ""
+    where nothing is added: `Session.ensure_field` makes it.
     """
 
     name: str
@@ -83,6 +84,7 @@ class Resource:
     change_time: Literal["trusted", "hint", "none"] = "hint"
     changed_first: bool = False
     writable: bool = True
+    own_field: str = ""
 
     def fit(self, name: str, value: Value) -> Value:
         """The value as this resource can hold it: cut to length, upper case. Values are never made up."""
@@ -219,17 +221,50 @@ class Text:
 
 
 CheckState = Literal["ok", "failed", "not checked", "warning"]
-CheckName = Literal["host", "certificate", "token", "read", "write", "prefix", "hooks", "shipped link"]
+CheckName = Literal[
+    "host",
+    "certificate",
+    "token",
+    "version",
+    "read",
+    "write",
+    "own field",
+    "prefix",
+    "hooks",
+    "shipped link",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """One finding of `account check` and `doctor`: what was looked at, how it stands, where to mend it."""
+    """One finding of `account check` and `doctor`: what was looked at, how it stands, where to mend it.
+
+    `remember` are settings that it found out; they are kept with the account where it has none of that name.
+    """
 
     name: CheckName
     state: CheckState
     says: Text
     way_out: Text | None = None
+    remember: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnField:
+    """How the field that Puente adds to a vendor's records stands; `name` is the vendor's name for it.
+
+    "missing": it was only looked for. "wrong type": a person made it otherwise. "refused": the vendor does not let
+    us make it, and `way_out` says how a person does.
+    """
+
+    name: str
+    state: Literal["there", "made", "missing", "wrong type", "refused"]
+    says: Text
+    way_out: Text | None = None
+
+    @property
+    def usable(self) -> bool:
+        return self.state in {"there", "made"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -269,6 +304,15 @@ class Session(Protocol):
         self, resource: str, record_id: str, fields: Fields, *, whole: Fields | None = None
     ) -> Row | None:
         """Write `fields`; `whole` is the record as it shall be, for vendors that replace. None: it is gone."""
+        ...
+
+    async def ensure_field(self, resource: str, name: str, *, make: bool = True) -> OwnField:
+        """See that the vendor has the field that Puente adds for the model's field `name`.
+
+        Listed first, made where it is missing (unless `make` is False), and believed only when it is listed. While
+        it is missing `create` raises OwnFieldMissing before anything is sent; a create that met the loss shows the
+        field empty in its answer, and an update of the field raises.
+        """
         ...
 
     async def hooks(self) -> Sequence[RegisteredHook] | None:

@@ -20,6 +20,7 @@ from shared.connectors.contract import (
     Access,
     Check,
     Connector,
+    OwnField,
     Page,
     RegisteredHook,
     Request,
@@ -302,6 +303,9 @@ class RestSession:
 
     async def _changed(self, resource: str, fields: Fields) -> Object:
         return self._rest.resources[resource].wire(fields)
+
+    async def ensure_field(self, resource: str, name: str, *, make: bool = True) -> OwnField:
+        raise errors.Rejected(f"{self._connector.title} gets no field of ours for {name!r}.", field=name)
 
     async def hooks(self) -> Sequence[RegisteredHook] | None:
         return None
