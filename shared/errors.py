@@ -4,6 +4,7 @@
     ├── Retryable         the change waits until `retry_at`, then is tried again
     │   ├── InDoubt       a write was sent and no answer came: it may or may not have happened
     │   ├── OwnFieldMissing  our field in the records of the vendor is gone: nothing is made before it is back
+    │   ├── Taken         the id chosen for a new record belongs to another: nothing was made
     │   └── Throttled     the vendor, or our own budget for it, asks us to slow down
     ├── Rejected          the change is buried: this record cannot be carried as it is
     ├── NeedsOperator     the flow pauses: credentials, rights or settings are wrong
@@ -42,6 +43,10 @@ class InDoubt(Retryable):
 
 class OwnFieldMissing(Retryable):
     """The field that carries the counterpart's id was deleted or renamed: make it again, fill it, then go on."""
+
+
+class Taken(Retryable):
+    """A new record was not made: its id, chosen beforehand, is somebody else's by now. Another one is chosen."""
 
 
 class Throttled(Retryable):

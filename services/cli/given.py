@@ -131,16 +131,18 @@ def secrets_for(
         sys.stderr.write(words.say(language, "base url of", title=connector.title))
         sys.stderr.flush()
         found["base_url"] = sys.stdin.readline().strip()
-    for each in connector.credentials:
+    for each in sorted(connector.credentials, key=lambda one: not one.alone):
         label = words.of(language, each.label)
         value = getpass.getpass(f"{connector.title}, {label}: ").strip()
-        if value or not optional:
+        if value or not (optional or each.alone):
             found[each.name] = value
+        if value and each.alone:
+            break
     return found
 
 
 def parse_secrets(text: str, connector: Connector) -> dict[str, str]:
-    """Read `name=value` lines, or the bare token of a system with a single credential.
+    """Read `name=value` lines, or a bare token where one credential is all that a login needs.
 
     Raises Misconfigured for a name that the system does not have; values are never repeated.
     """
@@ -154,13 +156,14 @@ def parse_secrets(text: str, connector: Connector) -> dict[str, str]:
             found[name.strip()] = value.strip()
         else:
             bare.append(line)
-    if bare and (len(bare) > 1 or len(connector.credentials) != 1):
+    whole = [each.name for each in connector.credentials if each.alone or len(connector.credentials) == 1]
+    if bare and (len(bare) > 1 or not whole):
         wanted = ", ".join(each.name for each in connector.credentials)
         raise usage(
             f"A line of the secrets of {connector.title} cannot be read.", f"Write name=value lines for {wanted}."
         )
     if bare:
-        found.setdefault(connector.credentials[0].name, bare[0])
+        found.setdefault(whole[0], bare[0])
     return found
 
 

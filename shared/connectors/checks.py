@@ -12,7 +12,16 @@ from urllib.parse import urlsplit
 
 from shared import errors
 from shared.connectors import answers, values
-from shared.connectors.contract import Check, CheckName, CheckState, RegisteredHook, Response, StatusFate, Text
+from shared.connectors.contract import (
+    Access,
+    Check,
+    CheckName,
+    CheckState,
+    RegisteredHook,
+    Response,
+    StatusFate,
+    Text,
+)
 from shared.connectors.http import AddressRefused, BadAddress, NotSent
 from shared.connectors.rest import Query, RestSession
 from shared.connectors.values import Object
@@ -39,10 +48,10 @@ async def access_checks(session: RestSession, path: str, query: Query, menus: Me
     try:
         response = await session.call("GET", path, query=query, fates=_SEEN)
     except errors.PuenteError as problem:
-        return _no_answer(session, problem, menus)
-    reached = [_host_found(session), _certificate_found(session)]
+        return not_reached(session.access, problem, menus.base_url, failed=_token_failed(menus))
+    found = reached(session.access)
     if response.status == 401 or answers.is_page(response):
-        return [*reached, _token_failed(menus)]
+        return [*found, _token_failed(menus)]
     if response.status in {404, 422}:
         return [
             finding(
@@ -53,17 +62,22 @@ async def access_checks(session: RestSession, path: str, query: Query, menus: Me
                 menus.base_url,
             )
         ]
-    reached.append(finding("token", "ok", "The token is accepted.", "El token es válido."))
-    return [*reached, await _read_found(response, menus)]
+    accepted = finding("token", "ok", "The token is accepted.", "El token es válido.")
+    return [*found, accepted, await _read_found(response, menus)]
 
 
-def _host_found(session: RestSession) -> Check:
-    host = urlsplit(session.access.base_url).hostname or ""
+def reached(access: Access) -> Sequence[Check]:
+    """What is known once a vendor answered at all: its host, and whether the way is encrypted."""
+    return [_host_found(access), _certificate_found(access)]
+
+
+def _host_found(access: Access) -> Check:
+    host = urlsplit(access.base_url).hostname or ""
     return finding("host", "ok", f"{host} answers.", f"{host} responde.")
 
 
-def _certificate_found(session: RestSession) -> Check:
-    if urlsplit(session.access.base_url).scheme == "https":
+def _certificate_found(access: Access) -> Check:
+    if urlsplit(access.base_url).scheme == "https":
         return finding("certificate", "ok", "The certificate is valid.", "El certificado es válido.")
     return finding(
         "certificate",
@@ -97,8 +111,9 @@ async def _read_found(response: Response, menus: Menus) -> Check:
     )
 
 
-def _no_answer(session: RestSession, problem: errors.PuenteError, menus: Menus) -> Sequence[Check]:
-    host = urlsplit(session.access.base_url).hostname or ""
+def not_reached(access: Access, problem: errors.PuenteError, base_url: Text, *, failed: Check) -> Sequence[Check]:
+    """The findings of a call that was not answered. `failed` is the one for a credential that is not accepted."""
+    host = urlsplit(access.base_url).hostname or ""
     if isinstance(problem, AddressRefused):
         way_out = Text(
             en="The operator of this installation adds its network to PUENTE_OUTGOING_ALLOW.",
@@ -109,24 +124,24 @@ def _no_answer(session: RestSession, problem: errors.PuenteError, menus: Menus) 
     if isinstance(problem, BadAddress):
         en = "The address of the account is not the one of its API."
         es = "La dirección de la cuenta no es la de su API."
-        return [finding("host", "failed", en, es, menus.base_url)]
+        return [finding("host", "failed", en, es, base_url)]
     if isinstance(problem, NotSent) and problem.reason == "certificate":
         en, es = f"The certificate of {host} is not valid.", f"El certificado de {host} no es válido."
-        return [_host_found(session), finding("certificate", "failed", en, es, menus.base_url)]
+        return [_host_found(access), finding("certificate", "failed", en, es, base_url)]
     if isinstance(problem, NotSent):
         en, es = f"{host} cannot be reached.", f"No se puede llegar a {host}."
-        return [finding("host", "failed", en, es, menus.base_url)]
+        return [finding("host", "failed", en, es, base_url)]
     if isinstance(problem, errors.Throttled):
         en, es = (
             "The vendor asks for fewer calls; try again.",
             "El proveedor pide menos llamadas; repítalo después.",
         )
-        return [_host_found(session), _certificate_found(session), finding("token", "not checked", en, es)]
+        return [_host_found(access), _certificate_found(access), finding(failed.name, "not checked", en, es)]
     if isinstance(problem, errors.NeedsOperator):
         # A login page, or a token that cannot even be sent.
-        return [_host_found(session), _token_failed(menus)]
+        return [_host_found(access), failed]
     en, es = f"{host} did not give a usable answer.", f"{host} no dio una respuesta utilizable."
-    return [finding("host", "failed", en, es, menus.base_url)]
+    return [finding("host", "failed", en, es, base_url)]
 
 
 async def write_check(session: RestSession, path: str, body: Object, menus: Menus) -> Check:

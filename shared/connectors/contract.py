@@ -19,14 +19,14 @@ Promises of every session, each of them a test of the connector suite:
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum
 from typing import Literal, Protocol
 
 from shared import errors
-from shared.model import phones
+from shared.model import letters, phones
 from shared.model.record import EntityType, Fields, Value
 
 
@@ -35,6 +35,7 @@ class LookUp(Enum):
 
     REFERENCE = "reference"  # the vendor searches by our reference: exactly one
     NATURAL_KEY = "natural key"  # the record has a key of its own that we know beforehand: exactly one
+    CHOSEN_KEY = "chosen key"  # we choose the new record's id, and save it, before it is made: exactly one
     SCAN = "scan"  # our reference is read back in lists: exactly one, if visible within `visible_after`
     NONE = "none"  # nothing can be found again: at most one, and a person is asked
 
@@ -69,6 +70,7 @@ class Resource:
     (every hit is checked again). `changed_first` means that a list can be read newest change first.
     `own_field` names the field of the model that stands in a field which Puente adds to the vendor's account, ""
     where nothing is added: `Session.ensure_field` makes it.
+    `change_grain` is how coarse the vendor's time of change is: a day where it knows no time of day.
     """
 
     name: str
@@ -83,13 +85,16 @@ class Resource:
     searchable: frozenset[str] = frozenset()
     change_time: Literal["trusted", "hint", "none"] = "hint"
     changed_first: bool = False
+    change_grain: timedelta = timedelta(0)
     writable: bool = True
     own_field: str = ""
 
     def fit(self, name: str, value: Value) -> Value:
-        """The value as this resource can hold it: cut to length, upper case. Values are never made up."""
+        """The value as this resource can hold it: cut to length, upper case, its characters. Never made up."""
         column = self.columns[name]
         if isinstance(value, str):
+            if column.code_page:
+                value = letters.in_code_page(value, column.code_page)
             if column.one_number:
                 value = phones.first(value)
             if column.upper:
@@ -105,12 +110,7 @@ class Resource:
         """
         column = self.columns[name]
         value = self.fit(name, value)
-        if isinstance(value, str):
-            if column.caseless:
-                value = value.upper()
-            if column.code_page:
-                value = value.encode(column.code_page, errors="replace").decode(column.code_page)
-        return value
+        return value.upper() if isinstance(value, str) and column.caseless else value
 
     def wears(self, name: str) -> bool:
         """Whether this resource may show a value in another form than it was given, length apart."""
@@ -226,6 +226,13 @@ CheckName = Literal[
     "certificate",
     "token",
     "version",
+    "manufacturer",
+    "client",
+    "database",
+    "password",
+    "year",
+    "columns",
+    "numbers",
     "read",
     "write",
     "own field",
@@ -297,7 +304,18 @@ class Session(Protocol):
         ...
 
     async def create(self, resource: str, fields: Fields, *, reference: str) -> Row:
-        """Make a record that carries our reference. The answer may show a part of the fields only."""
+        """Make a record that carries our reference. The answer may show a part of the fields only.
+
+        Where the key is chosen by us the reference is that key. A record that is there and shows what was sent is
+        taken for made; one that shows anything else raises Taken.
+        """
+        ...
+
+    async def choose_key(self, resource: str, taken: Collection[str]) -> str:
+        """An id for a record that is about to be made, for resources whose ids are chosen by whoever writes.
+
+        `taken` are ids that others have chosen and perhaps not written yet. No promise that it stays free.
+        """
         ...
 
     async def update(
@@ -348,11 +366,12 @@ class Budget(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Credential:
-    """One value that a user pastes when adding an account."""
+    """One value that a user pastes when adding an account. `alone` is True for one that stands for all others."""
 
     name: str
     label: Text
     secret: bool = True
+    alone: bool = False
 
 
 class Connector(Protocol):
@@ -387,8 +406,19 @@ class Connector(Protocol):
     def open(self, access: Access, wire: Wire) -> Session: ...
 
 
+class Time(Protocol):
+    """The time as the process has it (`shared/clock.py`), as far as connectors ask for it."""
+
+    def now(self) -> datetime: ...
+
+    async def sleep(self, duration: timedelta) -> None: ...
+
+
 class Wire(Protocol):
-    """The one HTTP client, as a connector sees it (`connectors/http.py`)."""
+    """The one HTTP client, as a connector sees it (`connectors/http.py`), with the time as the process has it."""
+
+    @property
+    def clock(self) -> Time: ...
 
     async def send(self, access: Access, limits: Limits, request: Request) -> Response: ...
 

@@ -58,6 +58,13 @@ def alpha2(text: str) -> str:
     return _names().get(plain, text)
 
 
+def spanish_name(code: str) -> str:
+    """The name of a country in Spanish; the code itself where none is known."""
+    from phonenumbers.geodata.locale import LOCALE_DATA  # noqa: PLC0415 -- see `_names`
+
+    return _resolved(LOCALE_DATA.get(code, {}), "es") or code
+
+
 def _plain(text: str) -> str:
     """Lower case, without accents, dots and articles."""
     apart = unicodedata.normalize("NFKD", text)

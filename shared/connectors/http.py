@@ -187,6 +187,10 @@ class HttpWire:
         self._sessions: dict[str, aiohttp.ClientSession] = {}
         self._slots: dict[str, asyncio.Semaphore] = {}
 
+    @property
+    def clock(self) -> Clock:
+        return self._clock
+
     async def __aenter__(self) -> HttpWire:
         return self
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 from urllib.parse import quote
@@ -269,6 +269,9 @@ class RestSession:
         except errors.PuenteError:
             # The record stands and its id is what matters now; reading it will show what is wrong.
             return Row(record_id=record_id, fields={}, reference=reference)
+
+    async def choose_key(self, resource: str, taken: Collection[str]) -> str:
+        raise errors.Rejected(f"{self._connector.title} numbers its records itself.", field="id")
 
     async def update(
         self, resource: str, record_id: str, fields: Fields, *, whole: Fields | None = None

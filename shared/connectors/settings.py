@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from shared import errors
-from shared.connectors.contract import Access, Limits
+from shared.connectors.contract import Access, Credential, Limits
 
 
 def setting(access: Access, name: str, default: str, *, allowed: Sequence[str]) -> str:
@@ -35,6 +35,19 @@ def switch(access: Access, name: str, *, default: bool) -> bool:
         "off": False,
     }
     return words[setting(access, name, "yes" if default else "no", allowed=tuple(words))]
+
+
+def needed(credentials: Sequence[Credential], given: Collection[str]) -> list[str]:
+    """The names of the values that make a login: the one that stands for all if it was given, else the others."""
+    alone = [each.name for each in credentials if each.alone]
+    return [name for name in alone if name in given][:1] or [each.name for each in credentials if not each.alone]
+
+
+def renewed(credentials: Sequence[Credential], old: Mapping[str, str], fresh: Mapping[str, str]) -> dict[str, str]:
+    """Credentials of which some were given anew: one that stood alone goes when others take its place."""
+    alone = {each.name for each in credentials if each.alone}
+    kept = {name: value for name, value in old.items() if name not in alone or not fresh.keys() - alone}
+    return {**kept, **fresh}
 
 
 # No vendor lives on this machine: a sandbox is not asked to bear what a vendor's limits protect.

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from shared import errors
 from shared.connectors.contract import Access, Check, Connector
+from shared.connectors.settings import needed
 from shared.flows import catalog
 from shared.runtime.parts import Parts
 from shared.runtime.workspaces import Used, access_of, must_get
@@ -74,7 +75,7 @@ def new_account(
 ) -> Account:
     """The account as it would be saved; nothing is saved here. Raises Misconfigured for a wrong value."""
     connector = connector_of(parts, system)
-    wanted = [each.name for each in connector.credentials]
+    wanted = needed(connector.credentials, [name for name, value in credentials.items() if value])
     missing = [each for each in wanted if not credentials.get(each)]
     if missing:
         raise errors.Misconfigured(

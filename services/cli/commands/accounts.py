@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import Final, get_args
 
 import typer
 
 from services.cli import given
 from services.cli.console import CREDENTIALS, DONE, FAILED, UNREACHABLE, Cli, cli_of
 from shared import errors
-from shared.connectors.contract import Check
+from shared.connectors.contract import Check, CheckName
+from shared.connectors.settings import renewed
 from shared.runtime import administration, hooking, views
 from shared.runtime.hooking import HookLine
 from shared.runtime.parts import Parts
@@ -21,7 +22,8 @@ from shared.store import hooks as stored
 from shared.store.rows import Account
 
 # A failure of one of these means that nothing would work; the others are mended while the account is there.
-_NEEDED: Final = frozenset({"host", "certificate", "token", "read", "write", "prefix"})
+_LATER: Final[frozenset[CheckName]] = frozenset({"hooks", "shipped link"})
+_NEEDED: Final = frozenset(get_args(CheckName)) - _LATER
 
 account = typer.Typer(no_args_is_help=True, help="Logins of a workspace at the systems.")
 
@@ -101,7 +103,7 @@ def change(
             used,
             old.system,
             base_url=url,
-            credentials={**old.credentials, **fresh},
+            credentials=renewed(connector.credentials, old.credentials, fresh),
             settings={each: value for each, value in settings.items() if value},
             name=old.id.removeprefix(f"{used.workspace.id}."),
         )
