@@ -94,17 +94,21 @@ def test_a_state_or_outcome_is_told(word: str) -> None:
     assert f"`{word}`" in pages.section(pages.page(OPERATOR), "## States")
 
 
+# Where the values are found in the program stands in no public page.
+WITHOUT_MENUS = {"factusol"}
+
+
 @pytest.mark.parametrize("system", sorted(CONNECTORS))
 def test_a_system_has_its_page_and_its_steps_for_the_owner(system: str) -> None:
     assert (pages.ROOT / "shared" / "connectors" / system / "README.md").is_file()
     for language in ("en", "es"):
-        owner = pages.page(f"docs/owner.{language}.md")
-        assert f"puente account add acme {system} " in owner
-        # The menu path that a failed check names is the one that the page tells.
+        found = [name for name in pages.pages() if re.fullmatch(rf"docs/owner[a-z-]*\.{language}\.md", name)]
+        (owner,) = (text for name in found if f"puente account add acme {system} " in (text := pages.page(name)))
+        # The menu path that a failed check names is the one that the page tells; some vendors publish none.
         menus = pages.page(f"shared/connectors/{system}/README.md")
         path = re.search(r"\*(Ajustes > [^*]+)\*", menus)
-        assert path is not None
-        assert path[1] in owner.replace("\n", " ")
+        assert path is not None or system in WITHOUT_MENUS
+        assert path is None or path[1] in owner.replace("\n", " ")
 
 
 # Warnings
