@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal
 
 from shared.connectors.contract import Resource, Row, Session
-from shared.flows.spec import Flow, Options, Side
-from shared.model.normal import is_empty, normal
+from shared.flows.spec import Flow, IdField, Options, Side, TwoWay
+from shared.model import remarks
+from shared.model.normal import NORMALISER, is_empty, normal
 from shared.model.record import EntityType, Fields, Value
 from shared.store.rows import Account, Binding, Bridge, FlowRow, Seen, Waiting, Workspace, waiting_key
 
 REFERENCE_PREFIX = "puente-"
+
+NOT_YET = "_not_yet."
+NOTED = "_noted."
+_KEPT = 120
 
 Origin = Literal["change", "waiting", "sweep", "load", "replay", "person", "link"]
 
@@ -25,6 +31,7 @@ Kind = Literal[
     "nothing",  # nothing that this flow carries has changed
     "not live",  # the flow writes nothing yet; the match index was refreshed
     "not wanted",  # the flow's rules do not take this record
+    "not yet",  # the flow's rules do not take this record as it stands; a change of it may alter that
     "gone",  # the record was deleted at its source
     "counterpart gone",  # the other record was deleted and is not brought back
     "kept apart",  # a person unlinked or separated this record
@@ -67,6 +74,23 @@ class FlowContext:
     def map_version(self) -> int:
         return self.spec.map_version
 
+    @property
+    def match_on(self) -> tuple[str, ...]:
+        """The strong keys that count in this flow: those of its page, or what the shop owner left of them."""
+        chosen = self.options.get("match_on")
+        names = self.spec.match_on
+        return tuple(name for name in names if name in chosen) if isinstance(chosen, (list, tuple)) else names
+
+    @property
+    def id_field(self) -> IdField | None:
+        return self.spec.id_field if isinstance(self.spec, TwoWay) else None
+
+    def not_yet(self, side: Side, row: Row) -> str:
+        """Why an unbound record of this side is not made on the other side yet; "" if it is."""
+        if not isinstance(self.spec, TwoWay) or side.other not in self.spec.create_when:
+            return ""
+        return self.spec.create_when[side.other](row.fields, self.options, self.workspace.country)
+
     def resource(self, side: Side) -> Resource:
         return self.spec.end(side).resource
 
@@ -80,12 +104,12 @@ class FlowContext:
         """The name of a record across the installation: what a lane locks and a waiting row is blocked on."""
         return waiting_key(self.accounts[side].id, self.resource_name(side), record_id)
 
-    def digester(self, entity: EntityType) -> Callable[[str, Value], str]:
+    def digester(self, entity: EntityType, *, version: int = NORMALISER) -> Callable[[str, Value], str]:
         """The keyed hash of a field's normal form; the same value hashes equal on both sides of a workspace."""
         keys, country = self.workspace.keys, self.workspace.country
 
         def digest(name: str, value: Value) -> str:
-            return keys.digest(name, normal(entity.fields[name], value, country=country))
+            return keys.digest(name, normal(entity.fields[name], value, country=country, version=version))
 
         return digest
 
@@ -96,6 +120,16 @@ class FlowContext:
             "reference", self.bridge.id, spec.left.resource.entity.name, spec.role, side.value, source_id
         )
         return f"{REFERENCE_PREFIX}{digest}"
+
+    @property
+    def not_yet_key(self) -> str:
+        """Under which key the index keeps that a record is not carried yet; of this flow alone."""
+        return NOT_YET + hashlib.sha256(self.row.id.encode()).hexdigest()[:8]
+
+    def remarks(self, side: Side, row: Row) -> Mapping[str, str]:
+        """What is carried although it cannot be right: {field: what is wrong with it}."""
+        names = self.spec.shared_fields() if isinstance(self.spec, TwoWay) else ()
+        return remarks.of(self.resource(side).entity, row.fields, names, country=self.workspace.country)
 
     def seen(self, side: Side, row: Row, now: datetime, *, listing: str = "") -> Seen:
         """What this row showed, as hashes, with the keys by which it can be matched."""
@@ -110,6 +144,13 @@ class FlowContext:
             keys["name"] = digest("name", row.fields["name"])
         if row.reference:
             keys["_carries"] = row.reference
+        if self.id_field is not None and not is_empty(row.fields.get(self.id_field.name)):
+            keys[self.id_field.name] = digest(self.id_field.name, row.fields[self.id_field.name])
+        waits_for = self.not_yet(side, row)
+        if waits_for:
+            keys[self.not_yet_key] = waits_for[:_KEPT]
+        for name, says in self.remarks(side, row).items():
+            keys[NOTED + name] = says[:_KEPT]
         return Seen(
             account_id=self.accounts[side].id,
             resource=self.resource_name(side),

@@ -15,7 +15,7 @@ from typing import Any
 from shared import errors, failpoints
 from shared.connectors.contract import LookUp, Row
 from shared.connectors.http import sending_by
-from shared.flows import documents, matching, pairing, pairs
+from shared.flows import documents, idfield, matching, pairing, pairs
 from shared.flows.context import FlowContext, Outcome
 from shared.flows.desk import Desk, Waits, in_doubt_error
 from shared.flows.merge import Digest
@@ -68,7 +68,7 @@ async def create(desk: Desk, row: Row, own: Seen, fields: Mapping[str, Any], sub
 
 
 def strong_keys(flow: FlowContext, side: Side, own: Seen) -> dict[str, str]:
-    return {name: own.keys[name] for name in flow.spec.match_on if name in own.keys}
+    return {name: own.keys[name] for name in flow.match_on if name in own.keys}
 
 
 def scope(desk: Desk) -> str:
@@ -86,6 +86,7 @@ async def _index_is_complete(desk: Desk) -> None:
     account, resource = flow.accounts[target].id, flow.resource_name(target)
     row = await desk.read(lambda connection: sweeps.find(connection, account, resource))
     age = desk.settings.index_max_age.total_seconds()
+    await idfield.is_filled(desk)
     if sweeps.is_complete(row, now=desk.now, max_age_seconds=age):
         return
     await desk.run(lambda connection: sweeps.request(connection, account, resource, now=desk.now))
@@ -134,7 +135,10 @@ async def _made(
         seen=[own, flow.seen(look.side.other, answer, desk.now)],
         wake=pairing.both_keys(desk, answer.record_id),
     )
-    return await desk.settle("created", says, other_id=answer.record_id, fields=sorted(fields), save=save)
+    outcome = await desk.settle("created", says, other_id=answer.record_id, fields=sorted(fields), save=save)
+    if idfield.is_lost(flow, look.side.other, fields, answer):
+        await idfield.make_again(desk)
+    return outcome
 
 
 async def _sent(desk: Desk, row: Row, fields: Mapping[str, Any]) -> dict[str, str]:
@@ -143,7 +147,7 @@ async def _sent(desk: Desk, row: Row, fields: Mapping[str, Any]) -> dict[str, st
     source, mine = await _source(desk, row)
     theirs = flow.digester(flow.resource(side.other).entity)
     sent = {f"{side.other.value}.{name}": theirs(name, value) for name, value in fields.items()}
-    return sent | {f"{side.value}.{name}": mine(name, source[name]) for name in fields}
+    return sent | {f"{side.value}.{name}": mine(name, source[name]) for name in fields if name in source}
 
 
 async def _source(desk: Desk, row: Row) -> tuple[Fields, Digest]:

@@ -61,6 +61,8 @@ class Desk:
         self.started = clock.monotonic()
         self.began_at = clock.now()
         self.story: dict[str, Any] = {}
+        self.remarks: Mapping[str, str] = {}
+        self.more_to_do = False  # what waits is kept until a later word of this look
         self._database = database
 
     @property
@@ -80,6 +82,12 @@ class Desk:
                 connection, flow.bridge.id, self.entity, flow.spec.role, look.side.value, look.record_id
             )
         )
+
+    @property
+    def person_insists(self) -> bool:
+        """Whether a person asked for exactly this look, knowing what stood in its way."""
+        waits = self.look.waiting
+        return self.look.origin == "person" or (waits is not None and waits.reason == "retry" and waits.tries == 0)
 
     @property
     def entity(self) -> str:
@@ -120,7 +128,9 @@ class Desk:
             own_key = self.flow.key(self.look.side, self.look.record_id)
             settlement = replace(settlement, wake=[*settlement.wake, own_key])
         settlement = replace(
-            settlement, attempt=self._attempt(kind, says, other_id, fields), clear=self.look.waiting
+            settlement,
+            attempt=self._attempt(kind, says, other_id, fields),
+            clear=None if self.more_to_do else self.look.waiting,
         )
         await self._database.run(settlement)
         if settlement.new_binding is not None:
@@ -257,6 +267,7 @@ class Desk:
     def _attempt(self, kind: Kind, says: str, other_id: str, fields: Sequence[str]) -> Attempt:
         look, flow = self.look, self.flow
         attempt_id = self.new_id()
+        says = " ".join([says, *(f"{name}: {wrong}" for name, wrong in self.remarks.items())]).strip()
         detail = self._seal(self.story, attempt_id) if self.settings.keep_details and self.story else None
         return Attempt(
             id=attempt_id,

@@ -104,6 +104,7 @@ class Engine:
         row = _believable(row_in_hand, binding, look) or await _read_source(desk, binding)
         if row is None:
             return await self._gone(desk, binding)
+        desk.remarks = flow.remarks(look.side, row)
         if not flow.writes:
             return await desk.settle(
                 "not live",

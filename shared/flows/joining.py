@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from shared.connectors.contract import Row
-from shared.flows import creating, documents, matching, pairing
+from shared.flows import creating, documents, matching, pairing, pairs
 from shared.flows.context import FlowContext, Outcome, is_ours
 from shared.flows.desk import Desk, Waits
-from shared.flows.spec import Document, Side
+from shared.flows.spec import Document, Side, TwoWay
 from shared.model.normal import is_empty
 from shared.model.record import Fields
 from shared.store import index, intents, matches
@@ -48,7 +48,23 @@ async def join(desk: Desk, row: Row) -> Outcome:
         found = await matching.find(desk, row, own, fields, ask_vendor=look.origin != "load")
         if found is not None:
             return await pairing.bind(desk, row, own, found)
-    return await creating.create(desk, row, own, fields, subject)
+        waits_for = flow.not_yet(look.side, row)
+        if waits_for:
+            return await desk.settle("not yet", f"It is not made there yet: {waits_for}.")
+    numbered = flow.id_field is not None and flow.id_field.side is look.side
+    desk.more_to_do = numbered
+    outcome = await creating.create(desk, row, own, fields, subject)
+    return await _number_shown(desk, row, outcome) if numbered else outcome
+
+
+async def _number_shown(desk: Desk, row: Row, outcome: Outcome) -> Outcome:
+    """Write the number of the record that was just made into the one that it was made from."""
+    binding = await desk.binding()
+    desk.more_to_do = False
+    if binding is None or outcome.kind != "created":
+        return outcome
+    since = await pairs.agree(desk, binding, row)
+    return outcome if since.kind in {"nothing", "echo", "applied"} else since
 
 
 def _unwanted(flow: FlowContext, side: Side, row: Row) -> str:
@@ -57,7 +73,7 @@ def _unwanted(flow: FlowContext, side: Side, row: Row) -> str:
         return f"{flow.spec.end(side.other).connector.title} takes no new records of this kind."
     if isinstance(flow.spec, Document):
         return documents.unwanted(flow, row)
-    return flow.spec.create_when(row.fields, flow.options) if flow.spec.create_when is not None else ""
+    return ""
 
 
 async def wanted_fields(desk: Desk, row: Row) -> dict[str, Any]:
@@ -67,11 +83,16 @@ async def wanted_fields(desk: Desk, row: Row) -> dict[str, Any]:
     resource = flow.resource(look.side.other)
     source: Fields = await documents.made(desk, row) if isinstance(spec, Document) else row.fields
     names = spec.shared_fields()
-    return {
+    wanted = {
         name: resource.fit(name, source[name])
         for name in names
         if name in source and resource.columns[name].writable and not is_empty(source[name])
     }
+    if isinstance(spec, TwoWay):
+        wanted |= spec.made_with.get(look.side.other, {})
+    if flow.id_field is not None and flow.id_field.side is not look.side:
+        wanted[flow.id_field.name] = look.record_id
+    return wanted
 
 
 async def _wait_for_maker(desk: Desk, row: Row, own: Seen) -> None:

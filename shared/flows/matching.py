@@ -13,6 +13,7 @@ from typing import Any
 
 from shared import errors
 from shared.connectors.contract import Row
+from shared.flows import idfield
 from shared.flows.context import is_ours
 from shared.flows.desk import Desk, Waits
 from shared.flows.spec import Document
@@ -44,8 +45,13 @@ async def find(
         )
         candidates = await _with_bound(desk, [made])
     else:
-        candidates = await _candidates(desk, own, fields, ask_vendor=ask_vendor)
+        candidates = await _candidates(desk, row, own, fields, ask_vendor=ask_vendor)
+    numbered = [each for each in candidates if idfield.KEY in each.shares]
+    candidates = numbered or candidates
     if not candidates:
+        question = idfield.nobody_has(desk, row.fields)
+        if question is not None and not desk.person_insists:
+            raise question
         await _ask_about_names(desk, own)
         return None
     free = [each for each in candidates if not each.bound]
@@ -84,7 +90,7 @@ async def _ask_about_names(desk: Desk, own: Seen) -> None:
         taken = await bindings.find_many(
             connection, flow.bridge.id, desk.entity, flow.spec.role, other.value, alike
         )
-        strong = flow.spec.match_on
+        strong = flow.match_on
         return [
             record_id
             for record_id in alike
@@ -134,29 +140,38 @@ async def _page_of(connection: Any, *, account: str, resource: str, after: str) 
     return await index.page(connection, account, resource, after=after, limit=1000)
 
 
-async def _candidates(desk: Desk, own: Seen, fields: Mapping[str, Any], *, ask_vendor: bool) -> list[Candidate]:
+async def _candidates(
+    desk: Desk, row: Row, own: Seen, fields: Mapping[str, Any], *, ask_vendor: bool
+) -> list[Candidate]:
     flow, side = desk.flow, desk.look.side
     other = side.other
     account, resource = flow.accounts[other].id, flow.resource(other)
     wanted = wanted_keys(desk, own, fields)
     reference = flow.reference(side, desk.look.record_id)
+    field, said = flow.id_field, idfield.shown(flow, side, row.fields)
+    number = flow.digester(resource.entity)(field.name, desk.look.record_id) if field is not None else ""
 
     async def unit(connection: Any) -> list[str]:
         ids = await index.with_key(connection, account, resource.name, "_carries", reference)
+        if field is not None and field.side is other:
+            ids += await index.with_key(connection, account, resource.name, field.name, number)
         for name, digest in wanted.items():
             ids += await index.with_key(connection, account, resource.name, name, digest)
         return ids
 
-    ids: list[str] = await desk.read(unit)
+    ids: list[str] = [*([said] if said else ()), *await desk.read(unit)]
     rows: dict[str, Row] = {}
     if ask_vendor:
+        if field is not None and field.side is other and field.name in resource.searchable:
+            for hit in await flow.session(other).search(resource.name, field.name, desk.look.record_id):
+                rows[hit.record_id] = hit
         for name in wanted:
             if name in resource.searchable and not is_empty(fields.get(name)):
                 for hit in await flow.session(other).search(resource.name, name, str(fields[name])):
                     rows[hit.record_id] = hit
     found: list[Candidate] = []
     for record_id in list(dict.fromkeys([*ids, *rows]))[:_MOST]:
-        candidate = await _checked(desk, record_id, rows.get(record_id), wanted, reference)
+        candidate = await _checked(desk, record_id, rows.get(record_id), wanted, reference, said)
         if candidate is not None:
             found.append(candidate)
     return await _with_bound(desk, found)
@@ -166,13 +181,13 @@ def wanted_keys(desk: Desk, own: Seen, fields: Mapping[str, Any]) -> dict[str, s
     """The strong keys to look for on the other side: a document's come from what it would become."""
     flow = desk.flow
     if not isinstance(flow.spec, Document):
-        return {name: own.keys[name] for name in flow.spec.match_on if name in own.keys}
+        return {name: own.keys[name] for name in flow.match_on if name in own.keys}
     digest = flow.digester(flow.spec.entity)
-    return {name: digest(name, fields[name]) for name in flow.spec.match_on if not is_empty(fields.get(name))}
+    return {name: digest(name, fields[name]) for name in flow.match_on if not is_empty(fields.get(name))}
 
 
 async def _checked(
-    desk: Desk, record_id: str, row: Row | None, wanted: Mapping[str, str], reference: str
+    desk: Desk, record_id: str, row: Row | None, wanted: Mapping[str, str], reference: str, said: str | None
 ) -> Candidate | None:
     """Read a candidate and compare its keys exactly; None if it shares none of them."""
     other = desk.look.side.other
@@ -183,6 +198,11 @@ async def _checked(
     keys = desk.seen(other, row).keys
     shares = {name for name, digest in wanted.items() if keys.get(name) == digest}
     contradicts = {name for name, digest in wanted.items() if keys.get(name, digest) != digest}
+    # The number in the id field: this record's own where it shows one, else the one that the candidate shows.
+    theirs = idfield.shown(desk.flow, other, row.fields)
+    number, meant = (said, record_id) if said else (theirs, desk.look.record_id)
+    if number:
+        (shares if number == idfield.plain(meant) else contradicts).add(idfield.KEY)
     if row.reference == reference:
         shares, contradicts = shares | {"our reference"}, set()
     if not shares:
@@ -218,6 +238,11 @@ async def _unique_here(desk: Desk, own: Seen, shares: frozenset[str]) -> bool:
     if "our reference" in shares or isinstance(desk.flow.spec, Document):
         return True
     flow, side = desk.flow, desk.look.side
+    field = flow.id_field
+    if field is not None and idfield.KEY in shares:
+        if field.side is not side:
+            return True
+        shares = frozenset({field.name})
     account, resource = flow.accounts[side].id, flow.resource_name(side)
 
     async def unit(connection: Any) -> bool:

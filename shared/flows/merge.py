@@ -55,6 +55,7 @@ class Why(Enum):
     WINNER = "differs, no base: the winner's value stands"
     KEPT = "emptied at the source, kept at the other side"
     STALE = "shows the value before our write"
+    NUMBER = "the number of the other record"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +87,9 @@ class Plan:
 
     def agreed(self, side: Side) -> Digests:
         return self.agreed_left if side is Side.LEFT else self.agreed_right
+
+
+NO_EDITS = Plan(decisions=(), agreed_left={}, agreed_right={}, stale=frozenset())
 
 
 @dataclass(slots=True)

@@ -56,6 +56,13 @@ def _equal_base(desk: Desk, flow: FlowContext, spec: TwoWay, side: Side, row: Ro
         same = mine[name] == theirs[name]
         if not same and not fits(flow.resource(side.other), name, row.fields[name], theirs[name], digest):
             return None
+    field = flow.id_field
+    if field is not None:
+        numbered = row.fields if field.side is side else other.fields
+        ours = other.record_id if field.side is side else row.record_id
+        said = digest(field.name, row.fields.get(field.name)) if field.side is side else numbered.get(field.name)
+        if said != digest(field.name, ours):
+            return None
     sides = {side: SideBase(shown=mine), side.other: SideBase(shown=theirs)}
     return replace(desk.empty_base(), left=sides[Side.LEFT], right=sides[Side.RIGHT])
 

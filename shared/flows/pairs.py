@@ -10,11 +10,12 @@ from typing import Any
 from shared import errors, failpoints
 from shared.connectors.contract import Row
 from shared.connectors.http import sending_by
-from shared.flows.context import Outcome, gone_state, returned_state
+from shared.flows import idfield
+from shared.flows.context import FlowContext, Outcome, gone_state, returned_state
 from shared.flows.desk import Desk, Waits, in_doubt_error, stale_until
-from shared.flows.merge import Base, Digest, Plan, Why, changed_fields, merge, plan_owned
+from shared.flows.merge import NO_EDITS, Base, Digest, Plan, Why, changed_fields, merge, plan_owned
 from shared.flows.spec import Side, TwoWay
-from shared.model.normal import NORMALISER
+from shared.model.normal import NORMALISER, PREVIOUS
 from shared.model.record import Fields
 from shared.store import bindings, intents
 from shared.store.rows import Binding, Intent, PairBase, SideBase
@@ -28,6 +29,8 @@ async def agree(desk: Desk, binding: Binding, row: Row) -> Outcome:
     assert isinstance(spec, TwoWay)  # noqa: S101 - documents take their own way
     held, binding = await open_intent(desk, binding)
     digest = flow.digester(spec.entity)
+    stored, rows = binding.base, {look.side: row}
+    binding = replace(binding, base=renewed(flow, stored, rows))
     base = usable_base(binding.base, flow.map_version, desk.now)
     doubt = doubted(desk, binding.base)
     edited, stale = changed_fields(
@@ -35,18 +38,21 @@ async def agree(desk: Desk, binding: Binding, row: Row) -> Outcome:
     )
     if stale:
         _wait_for_fresh(desk, binding, look.side)
-    if not edited and not look.repair:
+    numbers = idfield.decisions(desk, binding, rows, doubt)
+    if not edited and not look.repair and not numbers:
         return await _unchanged(desk, binding, row, base, digest, held)
-    plan = None
+    plan = None if edited or look.repair else NO_EDITS
     owned = all(spec.winner_of(name, flow.options) is look.side for name in edited)
     if owned and held is None and not look.repair and flow.resource(look.side.other).update == "partial":
         plan = plan_owned(spec, row.fields, edited, base, look.side, digest)
-    rows: dict[Side, Row] = {look.side: row}
     if plan is None:
         other = await desk.read_side(look.side.other, binding.id_of(look.side.other.value))
         if other is None:
             return await counterpart_gone(desk, binding, look.side.other, held)
         rows[look.side.other] = other
+        binding = replace(binding, base=renewed(flow, stored, rows))
+        base = usable_base(binding.base, flow.map_version, desk.now)
+        numbers = idfield.decisions(desk, binding, rows, doubt)
         plan = merge(
             spec,
             flow.options,
@@ -57,7 +63,7 @@ async def agree(desk: Desk, binding: Binding, row: Row) -> Outcome:
             doubt=doubt,
             repair_from=look.side if look.repair else None,
         )
-    return await carry_out(desk, binding, plan, rows, held)
+    return await carry_out(desk, binding, replace(plan, decisions=(*plan.decisions, *numbers)), rows, held)
 
 
 async def open_intent(desk: Desk, binding: Binding) -> tuple[Intent | None, Binding]:
@@ -134,6 +140,27 @@ def remember_sent(base: PairBase, intent: Intent, desk: Desk) -> PairBase:
 def sent_of(sent: Mapping[str, str], side: Side) -> dict[str, str]:
     prefix = f"{side.value}."
     return {name.removeprefix(prefix): value for name, value in sent.items() if name.startswith(prefix)}
+
+
+def renewed(flow: FlowContext, stored: PairBase, shown: Mapping[Side, Row]) -> PairBase:
+    """A base that was made by the previous normaliser, as today's would have made it.
+
+    A hash says nothing of its value, so that only what a side shows still can be told anew; what it does not show
+    any more keeps its old hash and counts as edited, which it was.
+    """
+    if stored.normaliser != PREVIOUS:
+        return stored
+    entity = flow.spec.entity
+    before, today = flow.digester(entity, version=PREVIOUS), flow.digester(entity)
+    sides = {side: stored.of(side.value) for side in Side}
+    for side, row in shown.items():
+        fields = row.fields
+        told = dict(sides[side].shown)
+        for name, old in sides[side].shown.items():
+            if name in fields and before(name, fields[name]) == old:
+                told[name] = today(name, fields[name])
+        sides[side] = replace(sides[side], shown=told)
+    return replace(stored, left=sides[Side.LEFT], right=sides[Side.RIGHT], normaliser=NORMALISER)
 
 
 def usable_base(stored: PairBase, map_version: int, now: datetime) -> Base:
@@ -246,10 +273,7 @@ async def carry_out(
 def _guard_against_loops(desk: Desk, binding: Binding) -> None:
     since = desk.now - desk.settings.loop_window
     recent = [moment for moment in binding.base.writes if moment > since]
-    person_insists = desk.look.origin == "person" or (
-        desk.look.waiting is not None and desk.look.waiting.reason == "retry" and desk.look.waiting.tries == 0
-    )
-    if len(recent) >= desk.settings.loop_writes and not person_insists:
+    if len(recent) >= desk.settings.loop_writes and not desk.person_insists:
         raise Waits(
             "loop",
             f"This pair was written {len(recent)} times in {desk.settings.loop_window.total_seconds():.0f} s: "
@@ -295,6 +319,9 @@ async def write(
         seen=[desk.seen(side, row) for side, row in seen_rows.items()],
         close=[intent] if desk.settings.guards.intent else [],
     )
+    for side, answer in shown.items():
+        if idfield.is_lost(flow, side, writes[side], answer):
+            await idfield.make_again(desk)
     names = sorted({name for fields in writes.values() for name in fields})
     other_id = binding.id_of(look.side.other.value)
     return await desk.settle("applied", _says(desk, writes), other_id=other_id, fields=names, save=save)

@@ -12,6 +12,9 @@ from shared.model.record import EntityType, Fields
 
 Options = Mapping[str, object]
 
+CreateWhen = Callable[[Fields, Options, str], str]
+"""Why a record is not carried over yet, "" if it is: (its fields, the flow's options, the workspace's country)."""
+
 
 class Side(Enum):
     """One of the two ends of a bridge."""
@@ -44,12 +47,28 @@ class End:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Option:
-    """A setting of a flow that the shop owner may change. `kind` says how its text is read."""
+    """A setting of a flow that the shop owner may change. `kind` says how its text is read.
+
+    `among` are the only words that it may hold; empty where any will do.
+    """
 
     name: str
     kind: Literal["words", "word", "flag"]
     default: object
     says: str
+    among: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdField:
+    """A field of one side that shows the id of the other side's record, for people and for whoever searches there.
+
+    It is filled on every pair and searched first. It is no edit: where it says something else than the binding, a
+    person is asked.
+    """
+
+    side: Side
+    name: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,14 +102,17 @@ class TwoWay(FlowSpec):
     """The same entity on both sides, edited on either.
 
     `winner` names the side whose value stands when both sides changed the same field; `default_winner` for all
-    others. `may_clear` are the fields in which an emptied value empties the other side too.
+    others. `may_clear` are the fields in which an emptied value empties the other side too. By the side where a
+    record would be made: `create_when` says what it waits for, `made_with` what it gets besides.
     """
 
     entity: EntityType
     winner: Mapping[str, Side] = field(default_factory=dict)
     default_winner: Side = Side.LEFT
     may_clear: tuple[str, ...] = ()
-    create_when: Callable[[Fields, Options], str] | None = None
+    create_when: Mapping[Side, CreateWhen] = field(default_factory=dict)
+    made_with: Mapping[Side, Fields] = field(default_factory=dict)
+    id_field: IdField | None = None
 
     def shared_fields(self) -> tuple[str, ...]:
         """The fields that both ends have, in the order of the entity."""

@@ -2,7 +2,7 @@
 
 Both sides are listed once and remembered as keyed hashes; findings hold ids and reasons, never values. One is
 *exact* (one unique strong key, nothing against it), *probable* (only the name is the same), *ambiguous* (several
-candidates, or keys that contradict each other) or *new*.
+candidates, or keys that contradict each other), *new*, or *not yet* (the flow's rules do not take it as it is).
 """
 
 from __future__ import annotations
@@ -55,8 +55,9 @@ async def make(parts: Parts, used: Used, flow_id: str, *, progress: Progress = _
         left = await _list(parts, flow, Side.LEFT, progress, each_page=partial(_find_documents, parts, flow))
     else:
         left = await _list(parts, flow, Side.LEFT, progress)
-        await _walk(parts, left, partial(_find_records, parts, flow, left, right))
-        await _walk(parts, right, partial(_find_records, parts, flow, right, left))
+        numbers: set[str] = set()
+        await _walk(parts, left, partial(_find_records, parts, flow, left, right, numbers))
+        await _walk(parts, right, partial(_find_records, parts, flow, right, left, numbers))
     now = parts.clock.now()
     return await parts.database.run(lambda connection: matches.finish(connection, flow_id, now))
 
@@ -145,9 +146,12 @@ async def _walk(
 
 
 async def _find_records(
-    parts: Parts, flow: FlowContext, here: _Listing, there: _Listing, page: Sequence[Seen]
+    parts: Parts, flow: FlowContext, here: _Listing, there: _Listing, numbers: set[str], page: Sequence[Seen]
 ) -> list[Finding]:
-    """Findings for unbound records of one side; of pairs that find each other, the left one tells both."""
+    """Findings for unbound records of one side; of pairs that find each other, the left one tells both.
+
+    `numbers` are the hashes of the left ids that were walked: what a right record's id field must name.
+    """
     entity = flow.spec.left.resource.entity.name
     ids = [seen.record_id for seen in page]
 
@@ -156,22 +160,35 @@ async def _find_records(
         keys = await index.keys_of(connection, here.account, here.resource, ids)
         same_here: dict[str, dict[str, list[str]]] = {}
         same_there: dict[str, dict[str, list[str]]] = {}
-        for name in (*flow.spec.match_on, "name"):
+        for name in (*flow.match_on, "name"):
             hashes = [own[name] for own in keys.values() if name in own]
             same_here[name] = await index.holders(connection, here.account, here.resource, name, hashes)
             same_there[name] = await index.holders(connection, there.account, there.resource, name, hashes)
         made = await index.holders(
             connection, there.account, there.resource, "_carries", list(references.values())
         )
-        others = {each for found in (*same_there.values(), made) for many in found.values() for each in many}
+        by_number: dict[str, list[str]] = {}
+        if field is not None and field.side is there.side:
+            by_number = await index.holders(
+                connection, there.account, there.resource, field.name, list(own_numbers.values())
+            )
+        found = (*same_there.values(), made, by_number)
+        others = {each for some in found for many in some.values() for each in many}
         their_keys = await index.keys_of(connection, there.account, there.resource, sorted(others))
         taken = await bindings.find_many(
             connection, flow.bridge.id, entity, flow.spec.role, there.side.value, sorted(others)
         )
-        return bound, keys, same_here, same_there, their_keys, taken, made
+        return bound, keys, same_here, same_there, their_keys, taken, made, by_number
 
     references = {record_id: flow.reference(here.side, record_id) for record_id in ids}
-    bound, keys, same_here, same_there, their_keys, taken, made = await parts.database.read(unit)
+    field = flow.id_field
+    own_numbers: dict[str, str] = {}
+    if field is not None and field.side is there.side:
+        digest = flow.digester(flow.resource(there.side).entity)
+        own_numbers = {record_id: digest(field.name, record_id) for record_id in ids}
+        numbers.update(own_numbers.values())
+    unit_found = await parts.database.read(unit)
+    bound, keys, same_here, same_there, their_keys, taken, made, by_number = unit_found
     found: list[tuple[str, FindingName, list[str], str]] = []
     for record_id in ids:
         if record_id in bound:
@@ -182,11 +199,23 @@ async def _find_records(
             continue
         if here.side is Side.RIGHT and "_carries" in keys[record_id]:
             continue
+        numbered = by_number.get(own_numbers.get(record_id, ""), [])
+        if numbered:
+            found.append(
+                (record_id, *_by_number(numbered, keys[record_id], their_keys, flow.match_on, set(taken)))
+            )
+            continue
+        if field is not None and field.side is here.side and field.name in keys[record_id]:
+            if keys[record_id][field.name] not in numbers:
+                found.append((record_id, "ambiguous", [], "It shows a number that the other side has not got."))
+            continue
         finding, candidates, why = judge(
-            keys[record_id], same_here, same_there, their_keys, strong=flow.spec.match_on, taken=frozenset(taken)
+            keys[record_id], same_here, same_there, their_keys, strong=flow.match_on, taken=frozenset(taken)
         )
         if here.side is Side.RIGHT and finding != "new":
             continue
+        if finding == "new" and flow.not_yet_key in keys[record_id]:
+            finding, why = "not yet", keys[record_id][flow.not_yet_key]
         found.append((record_id, finding, candidates, why))
     return [
         Finding(
@@ -240,6 +269,24 @@ def judge(
     if alike:
         return "probable", alike, "Only the name is the same."
     return "new", [], ""
+
+
+def _by_number(
+    candidates: list[str],
+    own: dict[str, str],
+    their_keys: dict[str, dict[str, str]],
+    strong: Sequence[str],
+    taken: set[str],
+) -> tuple[FindingName, list[str], str]:
+    """What a record is that others name by its number."""
+    if len(candidates) > 1:
+        return "ambiguous", candidates, f"{len(candidates)} records show its number."
+    (one,) = candidates
+    if one in taken:
+        return "ambiguous", candidates, "A record shows its number, but it is joined with another one."
+    if _contradicts(own, their_keys.get(one, {}), strong):
+        return "ambiguous", candidates, "A record shows its number, but contradicts it in a strong key."
+    return "exact", candidates, "It shows its number."
 
 
 def _contradicts(own: dict[str, str], theirs: dict[str, str], strong: Sequence[str]) -> bool:

@@ -33,7 +33,7 @@ _log = structlog.get_logger("puente.sync")
 
 # Reasons that a new word from the vendor may cure at once; the others keep their time and the change folds in.
 _CURED_BY_NEWS: frozenset[Reason] = frozenset(
-    {"recheck", "rejected", "bug", "ambiguous", "bound elsewhere", "in doubt"}
+    {"recheck", "rejected", "bug", "ambiguous", "bound elsewhere", "in doubt", "other id"}
 )
 _REJECTED_WINDOW = 100
 _REJECTED_LEAST = 20

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
@@ -19,17 +19,17 @@ import structlog
 from shared import errors, failpoints
 from shared.clock import Clock, NewId
 from shared.connectors.contract import Page, Resource, Row
-from shared.flows import documents
-from shared.flows.context import FlowContext
+from shared.flows import documents, idfield
+from shared.flows.context import NOTED, FlowContext
 from shared.flows.merge import Base, changed_fields
-from shared.flows.pairs import usable_base
+from shared.flows.pairs import renewed, usable_base
 from shared.flows.spec import Document, Side
 from shared.runtime.runner import Job, Runner, TooManyBugs, worst
 from shared.runtime.scheduler import Scheduler
 from shared.runtime.workspaces import Used, Workspaces
 from shared.store import bindings, directory, index, sweeps
 from shared.store.database import Database
-from shared.store.rows import Binding, Sweep
+from shared.store.rows import Binding, Seen, Sweep
 
 _log = structlog.get_logger("puente.sync")
 
@@ -200,13 +200,14 @@ class Sweeper:
                 says=broken.problem.message,
             )
         jobs: list[Job] = []
-        for flow, side in used.flows_of(sweep.account_id, sweep.resource):
-            jobs += await self._jobs(flow, side, page.rows, sweep, asked_at)
+        ends = used.flows_of(sweep.account_id, sweep.resource)
+        listing = sweep.listing or ""
+        seen = [seen_by(ends, each, asked_at, listing) for each in page.rows if not each.gone]
+        counts.update(f"{name[1:]}" for each in seen for name in each.keys if name.startswith(NOTED))
+        for flow, side in ends:
+            jobs += await self._jobs(flow, side, page.rows, seen, sweep, asked_at)
             if _takes(flow, side):
                 jobs += unreadable_jobs(flow, side, page, origin="sweep")
-        seen_flow, seen_side = used.flows_of(sweep.account_id, sweep.resource)[0]
-        listing = sweep.listing or ""
-        seen = [seen_flow.seen(seen_side, each, asked_at, listing=listing) for each in page.rows if not each.gone]
         met = [each.record_id for each in page.unreadable if each.record_id]
 
         async def unit(connection: Any) -> None:
@@ -218,9 +219,18 @@ class Sweeper:
             counts[worst(outcomes)] += 1
 
     async def _jobs(
-        self, flow: FlowContext, side: Side, rows: Sequence[Row], sweep: Sweep, asked_at: datetime
+        self,
+        flow: FlowContext,
+        side: Side,
+        rows: Sequence[Row],
+        seen: Sequence[Seen],
+        sweep: Sweep,
+        asked_at: datetime,
     ) -> list[Job]:
-        """The rows that this flow must look at: they differ from the base, or are not bound."""
+        """The rows that this flow must look at: they differ from the base, or are not bound.
+
+        One that the flow does not take yet is looked at when it shows something new, and rests else.
+        """
         if not _takes(flow, side):
             return []
         entity = flow.spec.left.resource.entity.name
@@ -230,6 +240,17 @@ class Sweeper:
                 connection, flow.bridge.id, entity, flow.spec.role, side.value, ids
             )
         )
+        resting = [each for each in seen if each.record_id not in bound and flow.not_yet_key in each.keys]
+        known = await self._database.read(
+            lambda connection: index.seen(
+                connection, sweep.account_id, sweep.resource, [each.record_id for each in resting]
+            )
+        )
+        rest = {
+            each.record_id
+            for each in resting
+            if each.record_id in known and known[each.record_id].fields == each.fields
+        }
         now = self._clock.now()
         return [
             Job(
@@ -244,7 +265,7 @@ class Sweeper:
                 listed_at=asked_at,
             )
             for each in rows
-            if differs(flow, side, each, bound.get(each.record_id), now)
+            if each.record_id not in rest and differs(flow, side, each, bound.get(each.record_id), now)
         ]
 
     async def _find_gone(
@@ -317,6 +338,15 @@ class Sweeper:
         _log.info("sweep.done", account=row.account_id, resource=row.resource, full=row.full, counts=dict(counts))
 
 
+def seen_by(ends: Sequence[tuple[FlowContext, Side]], row: Row, asked_at: datetime, listing: str) -> Seen:
+    """What a listed record showed, with the keys under which each of these flows wants it to be known."""
+    one, *others = [flow.seen(side, row, asked_at, listing=listing) for flow, side in ends]
+    keys = dict(one.keys)
+    for other in others:
+        keys |= other.keys
+    return replace(one, keys=keys)
+
+
 def refuse_cut(page: Page) -> None:
     """Raises Retryable for a list of which only the first page can be read: what else it holds is not known, so
     that nothing may be taken for missing, or for not being there yet."""
@@ -358,7 +388,9 @@ def differs(flow: FlowContext, side: Side, row: Row, binding: Binding | None, no
         return False
     if binding.state != "active":
         return binding.state == f"gone-{side.value}" or binding.state == "gone-both"
-    base = usable_base(binding.base, flow.map_version, now)
+    if idfield.is_off(flow, side, row, binding):
+        return True
+    base = usable_base(renewed(flow, binding.base, {side: row}), flow.map_version, now)
     if isinstance(flow.spec, Document):
         return _document_differs(flow, row, base)
     digest = flow.digester(flow.spec.entity)

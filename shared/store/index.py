@@ -14,7 +14,7 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.store import tables
-from shared.store.rows import Seen
+from shared.store.rows import Seen, SideName
 from shared.store.sql import chunks, upsert
 
 _S = tables.seen
@@ -178,6 +178,56 @@ async def missed(
     count = (await connection.execute(select(func.count()).select_from(_S).where(condition))).scalar_one()
     rows = await connection.execute(select(_S.c.record_id).where(condition).order_by(_S.c.record_id).limit(limit))
     return list(rows.scalars()), count
+
+
+async def unbound_with_key(
+    connection: AsyncConnection,
+    account_id: str,
+    resource: str,
+    key_name: str,
+    *,
+    bridge_id: str,
+    entity: str,
+    role: str,
+    side: SideName,
+) -> dict[str, int]:
+    """How many records that are in no pair show this key: {what it says: how many}."""
+    bound = tables.binding
+    own_id = bound.c.left_id if side == "left" else bound.c.right_id
+    paired = select(bound.c.id).where(
+        bound.c.bridge_id == bridge_id, bound.c.entity == entity, bound.c.role == role, own_id == _K.c.record_id
+    )
+    rows = await connection.execute(
+        select(_K.c.key_hash, func.count())
+        .where(
+            _K.c.account_id == account_id,
+            _K.c.resource == resource,
+            _K.c.key_name == key_name,
+            ~paired.exists(),
+        )
+        .group_by(_K.c.key_hash)
+        .order_by(_K.c.key_hash)
+    )
+    return {row[0]: row[1] for row in rows}
+
+
+async def noted(
+    connection: AsyncConnection, account_id: str, resource: str, prefix: str, *, most: int
+) -> dict[str, tuple[int, list[str]]]:
+    """Records that show a key of these: {key name without the prefix: (how many, the first ids)}."""
+    same = (_K.c.account_id == account_id, _K.c.resource == resource)
+    counts = await connection.execute(
+        select(_K.c.key_name, func.count())
+        .where(*same, _K.c.key_name.startswith(prefix, autoescape=True))
+        .group_by(_K.c.key_name)
+    )
+    found: dict[str, tuple[int, list[str]]] = {}
+    for name, many in counts.all():
+        ids = await connection.execute(
+            select(_K.c.record_id).where(*same, _K.c.key_name == name).order_by(_K.c.record_id).limit(most)
+        )
+        found[name.removeprefix(prefix)] = (many, list(ids.scalars()))
+    return found
 
 
 async def count(connection: AsyncConnection, account_id: str, resource: str) -> int:

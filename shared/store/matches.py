@@ -21,7 +21,7 @@ from shared.store.sql import chunks, upsert
 _T = tables.match_decision
 _R = tables.match_report
 
-FindingName = Literal["exact", "probable", "ambiguous", "new"]
+FindingName = Literal["exact", "probable", "ambiguous", "new", "not yet"]
 Decision = Literal[
     "open",  # nobody has decided: the engine matches, and asks where it is not certain
     "bind",  # join it with the chosen record

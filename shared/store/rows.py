@@ -32,10 +32,11 @@ Reason = Literal[
     "in doubt",
     "loop",
     "merged",
+    "other id",  # the number that a record shows of its counterpart is not the one that it is joined with
 ]
 
 PERSON: frozenset[Reason] = frozenset(
-    {"bound elsewhere", "ambiguous", "rejected", "bug", "unreadable", "in doubt", "loop", "merged"}
+    {"bound elsewhere", "ambiguous", "rejected", "bug", "unreadable", "in doubt", "loop", "merged", "other id"}
 )
 
 

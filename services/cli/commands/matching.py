@@ -39,7 +39,7 @@ def register(app: typer.Typer) -> None:
 def report(
     context: typer.Context,
     name: str = _NAME,
-    finding: str = typer.Option("", help="Only these: exact, probable, ambiguous or new."),
+    finding: str = typer.Option("", help="Only these: exact, probable, ambiguous, new or not yet."),
     limit: int = typer.Option(50, min=0, help="How many findings to show for each flow."),
     kept: bool = typer.Option(False, "--kept", help="Show the report that is there, without listing the systems."),
 ) -> int:
