@@ -343,13 +343,6 @@ class Session(Protocol):
 
     async def remove_hook(self, hook: RegisteredHook) -> None: ...
 
-    async def prepare(self, resource: str) -> Sequence[Check]:
-        """Make at the vendor what this resource needs there (a field of ours), if it is not there yet.
-
-        Safe to call at any time. Raises NeedsOperator, with what to do by hand, where the vendor refuses.
-        """
-        ...
-
     def checks(self) -> AsyncIterator[Check]:
         """The checks of activation in order; the first failure that makes the rest meaningless ends them."""
         ...

@@ -325,9 +325,6 @@ class RestSession:
     def _no_hooks(self) -> errors.NeedsOperator:
         return errors.NeedsOperator(f"{self._connector.title} offers no API for hooks on this account.")
 
-    async def prepare(self, resource: str) -> Sequence[Check]:
-        return ()
-
     async def checks(self) -> AsyncIterator[Check]:
         return
         yield

@@ -16,7 +16,7 @@ from datetime import timedelta
 from shared import errors
 from shared.clock import Clock, NewId
 from shared.connectors.contract import Row
-from shared.flows import deleted, documents, joining, pairs
+from shared.flows import deleted, documents, idfield, joining, pairs
 from shared.flows.context import EngineSettings, FlowContext, Kind, Look, Outcome, gone_state, is_gone
 from shared.flows.desk import Desk, Waits
 from shared.flows.lanes import Lanes
@@ -80,6 +80,9 @@ class Engine:
                     return await self._settle(desk, binding, row_in_hand)
                 except errors.Lost:
                     row_in_hand = None
+                except errors.OwnFieldMissing:
+                    await idfield.make_again(desk)
+                    return await desk.wait(idfield.being_filled(desk))
                 except Waits as waits:
                     return await desk.wait(waits)
         raise errors.Retryable("Other processes keep changing this pair.")

@@ -10,7 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import Any
+from typing import Final
+
+import structlog
 
 from shared import errors
 from shared.connectors.contract import Row
@@ -23,7 +25,8 @@ from shared.model.record import Fields, Value
 from shared.store import sweeps
 from shared.store.rows import Binding, Sweep
 
-_LOOK_AGAIN = timedelta(seconds=1)
+_log = structlog.get_logger("puente.sync")
+_LOOK_AGAIN: Final = timedelta(seconds=1)
 
 KEY = "the number"
 """How a candidate's agreement in the id field is named."""
@@ -101,31 +104,32 @@ def is_lost(flow: FlowContext, side: Side, sent: Fields, answer: Row) -> bool:
 async def make_again(desk: Desk) -> None:
     """Have the vendor's field made, and everything listed: the listing fills it, and creating waits for it.
 
-    While such a listing is wanted already, only the record in hand has to be looked at again.
+    Raises NeedsOperator where the vendor has no such field and does not let us make it.
     """
     flow, field = desk.flow, _field(desk.flow)
     account, resource = flow.accounts[field.side].id, flow.resource_name(field.side)
-    if await _is_being_filled(desk):
-        raise errors.Retryable("The field for the number is being made again.")
-    await flow.session(field.side).prepare(resource)
-    now = desk.now
-
-    async def unit(connection: Any) -> None:
-        await sweeps.request(connection, account, resource, now=now, full=True, gap=True)
-
-    await desk.run(unit)
+    found = await flow.session(field.side).ensure_field(resource, field.name)
+    if not found.usable:
+        raise errors.NeedsOperator(found.says.en, way_out=found.way_out.en if found.way_out is not None else "")
+    _log.warning("field.lost", account=account, field=found.name, state=found.state)
+    if not await _is_being_filled(desk):
+        now = desk.now
+        await desk.run(
+            lambda connection: sweeps.request(connection, account, resource, now=now, full=True, gap=True)
+        )
 
 
 async def is_filled(desk: Desk) -> None:
     """Raises Waits while the field is being filled again: until then nothing is found by its number."""
-    field = desk.flow.id_field
-    if field is not None and await _is_being_filled(desk):
-        title = desk.flow.spec.end(field.side).connector.title
-        raise Waits(
-            "index",
-            f"The field for the number was lost at {title} and is being filled again.",
-            until=desk.now + _LOOK_AGAIN,
-        )
+    if desk.flow.id_field is not None and await _is_being_filled(desk):
+        raise being_filled(desk)
+
+
+def being_filled(desk: Desk) -> Waits:
+    """Nothing is made until the field is there and filled."""
+    title = desk.flow.spec.end(_field(desk.flow).side).connector.title
+    says = f"The field for the number was lost at {title} and is being filled again."
+    return Waits("index", says, until=desk.now + _LOOK_AGAIN)
 
 
 async def _is_being_filled(desk: Desk) -> bool:

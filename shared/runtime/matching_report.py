@@ -197,8 +197,6 @@ async def _find_records(
         if len(by_us) == 1 and by_us[0] not in taken:
             found.append((record_id, "exact", by_us, "It was made by us from this record."))
             continue
-        if here.side is Side.RIGHT and "_carries" in keys[record_id]:
-            continue
         numbered = by_number.get(own_numbers.get(record_id, ""), [])
         if numbered:
             found.append(
@@ -208,6 +206,8 @@ async def _find_records(
         if field is not None and field.side is here.side and field.name in keys[record_id]:
             if keys[record_id][field.name] not in numbers:
                 found.append((record_id, "ambiguous", [], "It shows a number that the other side has not got."))
+            continue
+        if here.side is Side.RIGHT and "_carries" in keys[record_id]:
             continue
         finding, candidates, why = judge(
             keys[record_id], same_here, same_there, their_keys, strong=flow.match_on, taken=frozenset(taken)

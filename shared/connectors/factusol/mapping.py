@@ -72,6 +72,7 @@ COLUMNS: Final[Mapping[str, Column]] = {
         for name, column in CLIENT.items()
     },
     "company": Column(writable=False),
+    "phone_note": Column(writable=False),
 }
 
 _DIVIDERS: Final = re.compile(r"[;,\s]+")
@@ -91,11 +92,20 @@ def customer_from_row(wire: Object, access: Access) -> Row:
         shown = fields.get(name)
         if isinstance(shown, str):
             fields[name] = phones.international(shown, _countries(fields.get("country"), access))
+    if "phone" in fields or "mobile_phone" in fields:
+        fields["phone_note"] = _beside_numbers(fields)
     tax_no = fields.get("tax_no")
     if isinstance(tax_no, str):
         fields["company"] = not is_persons_tax_number(tax_no)
     changed = day(wire.get(CHANGED), CHANGED)
     return Row(record_id=number(wire.get(KEY)), fields=fields, changed_at=_moment_of(changed, access))
+
+
+def _beside_numbers(fields: Fields) -> str | None:
+    """The words and further numbers that stand beside the two numbers."""
+    given = (fields.get(name) for name in ("phone", "mobile_phone"))
+    beside = (phones.rest(each) for each in given if isinstance(each, str))
+    return "; ".join(each for each in beside if each) or None
 
 
 def _countries(country: Value, access: Access) -> tuple[str, ...]:
