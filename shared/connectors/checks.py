@@ -48,22 +48,24 @@ async def access_checks(session: RestSession, path: str, query: Query, menus: Me
     try:
         response = await session.call("GET", path, query=query, fates=_SEEN)
     except errors.PuenteError as problem:
-        return not_reached(session.access, problem, menus.base_url, failed=_token_failed(menus))
+        return not_reached(session.access, problem, menus.base_url, failed=token_failed(menus))
     found = reached(session.access)
     if response.status == 401 or answers.is_page(response):
-        return [*found, _token_failed(menus)]
+        return [*found, token_failed(menus)]
     if response.status in {404, 422}:
-        return [
-            finding(
-                "host",
-                "failed",
-                "The address answers, but not as this account's API: no such account or path.",
-                "La dirección responde, pero no como la API de esta cuenta: no existe la cuenta o la ruta.",
-                menus.base_url,
-            )
-        ]
+        return [not_this_api(menus)]
     accepted = finding("token", "ok", "The token is accepted.", "El token es válido.")
     return [*found, accepted, await _read_found(response, menus)]
+
+
+def not_this_api(menus: Menus) -> Check:
+    return finding(
+        "host",
+        "failed",
+        "The address answers, but not as this account's API: no such account or path.",
+        "La dirección responde, pero no como la API de esta cuenta: no existe la cuenta o la ruta.",
+        menus.base_url,
+    )
 
 
 def reached(access: Access) -> Sequence[Check]:
@@ -87,7 +89,7 @@ def _certificate_found(access: Access) -> Check:
     )
 
 
-def _token_failed(menus: Menus) -> Check:
+def token_failed(menus: Menus) -> Check:
     return finding("token", "failed", "The token is not accepted.", "El token no es válido.", menus.token)
 
 

@@ -180,13 +180,15 @@ class HookRules:
 
     `secret_key` is the top-level key of the JSON body in which the vendor echoes the secret that we registered
     ("" if it echoes none). `extra_paths` are URL endings behind the token that the vendor's help makes users
-    paste. `when_unstored` is the status to answer when nothing can be stored (410 never).
+    paste. `when_unstored` is the status to answer when nothing can be stored (410 never). With `one_slot` a vendor
+    has one row a kind, so that a row of somebody else stands in the way of ours.
     """
 
     kinds: Mapping[str, HookKind]
     secret_key: str = ""
     extra_paths: Sequence[str] = ()
     when_unstored: int = 503
+    one_slot: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

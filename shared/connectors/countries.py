@@ -60,9 +60,37 @@ def alpha2(text: str) -> str:
 
 def spanish_name(code: str) -> str:
     """The name of a country in Spanish; the code itself where none is known."""
-    from phonenumbers.geodata.locale import LOCALE_DATA  # noqa: PLC0415 -- see `_names`
+    return name_of(code, "es") or code
 
-    return _resolved(LOCALE_DATA.get(code, {}), "es") or code
+
+def form_of(text: str) -> str:
+    """How a country is written: "code", or the language of its name, "en" and "es" first; "" for what is none."""
+    plain = text.strip()
+    code = alpha2(plain) if plain else ""
+    if len(code) != 2 or not code.isupper() or (len(plain) == 2 and plain.upper() not in _table()):
+        return ""
+    if len(plain) == 2:
+        return "code"
+    return next((each for each in _LANGUAGES if _plain(name_of(code, each)) == _plain(plain)), "")
+
+
+def written(country: str, form: str) -> str:
+    """A country, given as code or name, in the form that `form_of` tells; what is no country stays as it is."""
+    code = alpha2(country.strip())
+    return code if form == "code" else name_of(code, form) or country
+
+
+def name_of(code: str, language: str) -> str:
+    """The name of a country in a language, "" where none is known."""
+    return _resolved(_table().get(code, {}), language)
+
+
+def _table() -> Mapping[str, Mapping[str, str]]:
+    """Names by country and language. Loaded at the first use; see `_names`."""
+    from phonenumbers.geodata.locale import LOCALE_DATA  # noqa: PLC0415
+
+    table: Mapping[str, Mapping[str, str]] = LOCALE_DATA
+    return table
 
 
 def _plain(text: str) -> str:
@@ -78,11 +106,9 @@ def _names() -> Mapping[str, str]:
 
     Loaded at the first name that is not in the short table: it takes some tenths of a second and a few megabytes.
     """
-    from phonenumbers.geodata.locale import LOCALE_DATA  # noqa: PLC0415
-
     return {
         _plain(name): region
-        for region, names in LOCALE_DATA.items()
+        for region, names in _table().items()
         for name in (_resolved(names, language) for language in _LANGUAGES)
         if name
     }

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from shared.connectors import bitfactura, factusol, sugester
+from shared.connectors import bitfactura, clientify, factusol, sugester
 from shared.connectors.contract import Connector
 
 CONNECTORS: Final[Mapping[str, Connector]] = {
-    each.name: each for each in (bitfactura.CONNECTOR, sugester.CONNECTOR, factusol.CONNECTOR)
+    each.name: each for each in (bitfactura.CONNECTOR, sugester.CONNECTOR, factusol.CONNECTOR, clientify.CONNECTOR)
 }

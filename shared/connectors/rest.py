@@ -36,6 +36,7 @@ from shared.model.change import is_record_id
 from shared.model.record import Fields
 
 Query = Sequence[tuple[str, str]]
+Wanted = Callable[[Object], bool]
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 _MOST_PAGES: Final = 20_000
@@ -46,7 +47,7 @@ _READS: Final[Mapping[int, StatusFate]] = {422: "operator"}
 _LOST_LIST: Final[Mapping[int, StatusFate]] = {404: "operator", 410: "operator"}
 
 
-class _CutList(errors.Retryable):
+class CutList(errors.Retryable):
     """A list of which only the first page can be read."""
 
 
@@ -108,7 +109,7 @@ class _Cursor:
         A page is full that is as long as the first, which itself must have `full_page` rows: some vendors ignore
         the size that we ask for. One that repeats the first or the last page is a vendor that ignores `page`.
         """
-        digest = _digest(listed)
+        digest = digest_of(listed)
         if not listed or digest in {self.first, self.last}:
             return False, None
         if len(listed) < (self.size or full_page):
@@ -172,9 +173,7 @@ class RestSession:
             resource, (), lambda found: self._reference(resource, found) == reference, bulk=True
         )
 
-    async def scan(
-        self, resource: str, query: Query, wanted: Callable[[Object], bool], *, bulk: bool = False
-    ) -> Sequence[Row]:
+    async def scan(self, resource: str, query: Query, wanted: Wanted, *, bulk: bool = False) -> Sequence[Row]:
         """The wanted records of a list, read to its end: a filter may be partial or ignored.
 
         Raises what stands in the way of reading it whole: a look-up that saw a part must not say "not there".
@@ -187,7 +186,7 @@ class RestSession:
                     if isinstance(found, dict) and wanted(found):
                         row = await self._row(rest, found)
                         rows.setdefault(row.record_id, row)
-        except _CutList:
+        except CutList:
             if not rows:
                 raise
         return [row for row in rows.values() if not row.gone]
@@ -220,7 +219,7 @@ class RestSession:
             if fresh:
                 yield listed
             elif whole and second and listed:
-                raise _CutList("The vendor repeats the first page of a list; the rest of it cannot be read.")
+                raise CutList("The vendor repeats the first page of a list; the rest of it cannot be read.")
 
     async def _listed(
         self, path: str, query: Query, page: int, *, bulk: bool, body: Object | None = None
@@ -247,7 +246,7 @@ class RestSession:
                     raise values.wrong("record", "an object")
                 row = await self._row(rest, found)
             except errors.Rejected as problem:
-                unreadable.append(Unreadable(record_id=_id_of(found), problem=problem))
+                unreadable.append(Unreadable(record_id=id_of(found), problem=problem))
             else:
                 rows.setdefault(row.record_id, row)
         return list(rows.values()), unreadable
@@ -261,7 +260,7 @@ class RestSession:
         path = f"{rest.path}{self._rest.suffix}"
         response = await self.call("POST", path, body={rest.wrapper: wire}, writes=True, fates=_LOST_LIST)
         made = await self.object_of(response, writes=True)
-        record_id = _id_of(made)
+        record_id = id_of(made)
         if not record_id:
             raise errors.InDoubt("The vendor's answer to a create holds no id; the record may have been made.")
         try:
@@ -285,7 +284,7 @@ class RestSession:
         written = await self.object_of(response, writes=True, or_word=True)
         if not written:
             return await self._read_back(resource, record_id)
-        if _id_of(written) != record_id:
+        if id_of(written) != record_id:
             raise errors.InDoubt("The vendor's answer to a write names another record.")
         try:
             row = await self._row(rest, written)
@@ -425,14 +424,14 @@ class RestSession:
         return answers.redact(" ".join(said.split())[:300], tuple(self.access.credentials.values()))
 
 
-def _id_of(found: answers.Json) -> str:
+def id_of(found: answers.Json) -> str:
     try:
         return values.record_id(found.get("id"), "id") if isinstance(found, dict) else ""
     except errors.Rejected:
         return ""
 
 
-def _digest(listed: Sequence[answers.Json]) -> str:
+def digest_of(listed: Sequence[answers.Json]) -> str:
     """Which records a page holds, in any order. What has no id counts with its whole text."""
-    ids = sorted(_id_of(each) or repr(each) for each in listed)
+    ids = sorted(id_of(each) or repr(each) for each in listed)
     return hashlib.sha256("\n".join(ids).encode("utf-8", "surrogatepass")).hexdigest()[:16]
