@@ -15,7 +15,7 @@ from typing import Any
 from shared import errors, failpoints
 from shared.connectors.contract import LookUp, Row
 from shared.connectors.http import sending_by
-from shared.flows import documents, idfield, matching, pairing, pairs
+from shared.flows import chosen, documents, idfield, matching, pairing, pairs
 from shared.flows.context import FlowContext, Outcome
 from shared.flows.desk import Desk, Waits, in_doubt_error
 from shared.flows.merge import Digest
@@ -30,6 +30,7 @@ async def create(desk: Desk, row: Row, own: Seen, fields: Mapping[str, Any], sub
     """Make the counterpart, intent first."""
     flow, look = desk.flow, desk.look
     await _index_is_complete(desk)
+    chosen_id = await chosen.choose(desk)
     now = desk.now
     intent = Intent(
         id=desk.new_id(),
@@ -39,9 +40,9 @@ async def create(desk: Desk, row: Row, own: Seen, fields: Mapping[str, Any], sub
         kind="create",
         side=look.side.value,
         source_id=look.record_id,
-        target_id=None,
+        target_id=chosen_id,
         reference=flow.reference(look.side, look.record_id),
-        sent=await _sent(desk, row, fields),
+        sent=await _sent(desk, row, fields) | chosen.known_by(desk, fields),
         owner=desk.owner,
         version=1,
         opened_at=now,
@@ -49,7 +50,7 @@ async def create(desk: Desk, row: Row, own: Seen, fields: Mapping[str, Any], sub
     )
     keys = strong_keys(flow, look.side, own) if desk.settings.guards.match_keys else {}
     if desk.settings.guards.intent:
-        await desk.run(lambda connection: intents.open_intent(connection, intent, scope=scope(desk), keys=keys))
+        await _open(desk, intent, keys)
         failpoints.reach("intent saved")
     if desk.settings.guards.match_keys:
         if await desk.binding() is not None:
@@ -65,6 +66,17 @@ async def create(desk: Desk, row: Row, own: Seen, fields: Mapping[str, Any], sub
             await desk.close_intent(intent)
             return await pairing.bind(desk, row, own, found)
     return await _send_create(desk, row, own, fields, intent)
+
+
+async def _open(desk: Desk, intent: Intent, keys: Mapping[str, str]) -> None:
+    """Commit the intent, with the keys and the id that it holds. Raises Lost if one of them is held."""
+
+    async def unit(connection: Any) -> None:
+        await intents.open_intent(connection, intent, scope=scope(desk), keys=keys)
+        if intent.target_id is not None:
+            await intents.hold_id(connection, intent, scope=chosen.scope(desk.flow, desk.look.side.other))
+
+    await desk.run(unit)
 
 
 def strong_keys(flow: FlowContext, side: Side, own: Seen) -> dict[str, str]:
@@ -98,19 +110,7 @@ async def _index_is_complete(desk: Desk) -> None:
 
 
 async def _send_create(desk: Desk, row: Row, own: Seen, fields: Mapping[str, Any], intent: Intent) -> Outcome:
-    flow, target = desk.flow, desk.look.side.other
-    session, resource = flow.session(target), flow.resource_name(target)
-    if desk.deadline_passed(intent):
-        raise errors.InDoubt("The time for this write was over before it was sent.")
-    desk.note("wrote", target, fields)
-    try:
-        with sending_by(desk.send_by(intent)):
-            answer = await session.create(resource, fields, reference=intent.reference)
-    except errors.InDoubt as problem:
-        raise in_doubt_error(problem, intent, desk.now) from problem
-    except (errors.Retryable, errors.Rejected, errors.NeedsOperator):
-        await desk.close_intent(intent)
-        raise
+    answer, intent = await _answered(desk, fields, intent)
     failpoints.reach("write answered")
     base = await made_base(desk, row, answer)
     binding = replace(pairing.new_binding(desk, answer.record_id), base=base)
@@ -121,6 +121,33 @@ async def _send_create(desk: Desk, row: Row, own: Seen, fields: Mapping[str, Any
         # puts it before a person, and this write is over.
         await desk.close_intent(intent)
         raise
+
+
+async def _answered(desk: Desk, fields: Mapping[str, Any], intent: Intent) -> tuple[Row, Intent]:
+    """Send a create within its intent's deadline, again under another id where the chosen one was taken."""
+    flow, target = desk.flow, desk.look.side.other
+    desk.note("wrote", target, fields)
+    for again in range(chosen.TRIES):
+        if desk.deadline_passed(intent):
+            raise errors.InDoubt("The time for this write was over before it was sent.")
+        try:
+            with sending_by(desk.send_by(intent)):
+                made = await flow.session(target).create(
+                    flow.resource_name(target), fields, reference=chosen.reference(intent)
+                )
+        except errors.InDoubt as problem:
+            raise in_doubt_error(problem, intent, desk.now) from problem
+        except errors.Taken:
+            if again == chosen.TRIES - 1:
+                await desk.close_intent(intent)
+                raise
+        except (errors.Retryable, errors.Rejected, errors.NeedsOperator):
+            await desk.close_intent(intent)
+            raise
+        else:
+            return made, intent
+        intent = await chosen.choose_again(desk, intent)
+    raise errors.Taken("Other programs keep taking the ids that are chosen.")
 
 
 async def _made(
@@ -193,8 +220,8 @@ async def resume(desk: Desk, row: Row, own: Seen, fields: Mapping[str, Any], pen
             "The counterpart may or may not have been made, and this vendor cannot be asked. "
             "Look there; then join the two, or retry to make it.",
         )
-    hits = await flow.session(target).by_reference(resource.name, intent.reference, fields)
-    hits = [hit for hit in hits if not hit.gone and await is_free(desk, hit.record_id)]
+    hits = await chosen.look_up(desk, intent, fields)
+    hits = [hit for hit in hits if await is_free(desk, hit.record_id)]
     if len(hits) > 1:
         raise Waits(
             "ambiguous",

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from shared.connectors.contract import LookUp, Row
-from shared.flows import creating, pairing
+from shared.flows import chosen, creating, pairing
 from shared.flows.context import Outcome, is_ours
 from shared.flows.desk import Desk, Waits
 from shared.flows.spec import Side
@@ -24,10 +24,7 @@ async def deleted_before_bound(desk: Desk) -> Outcome | None:
     flow, look = desk.flow, desk.look
     account, resource = flow.accounts[look.side].id, flow.resource_name(look.side)
     found = await desk.read(lambda connection: index.keys_of(connection, account, resource, [look.record_id]))
-    reference = found[look.record_id].get("_carries", "")
-    if not is_ours(reference):
-        return None
-    maker: Intent | None = await desk.read(lambda connection: intents.by_reference(connection, reference))
+    maker = await _maker(desk, found[look.record_id].get("_carries", ""))
     if maker is None or maker.kind != "create" or maker.flow_id != flow.row.id:
         return None
     visible = maker.opened_at + flow.resource(look.side).visible_after
@@ -37,13 +34,23 @@ async def deleted_before_bound(desk: Desk) -> Outcome | None:
     binding = replace(
         pairing.new_binding(desk, maker.source_id),
         state="gone-left" if look.side is Side.LEFT else "gone-right",
-        reference=reference,
+        reference=maker.reference,
     )
     save = Settlement(
         now=desk.now, new_binding=binding, close=[taken], forget=[(account, resource, look.record_id)]
     )
     says = "It was made by us and deleted before that was noted; it is not made again."
     return await desk.settle("gone", says, other_id=maker.source_id, save=save)
+
+
+async def _maker(desk: Desk, reference: str) -> Intent | None:
+    """The open create whose record this was, told by our reference or by the id that we had chosen for it."""
+    maker: Intent | None
+    if is_ours(reference):
+        maker = await desk.read(lambda connection: intents.by_reference(connection, reference))
+        return maker
+    maker = await chosen.maker(desk)
+    return maker if maker is not None and await chosen.was_seen_as_sent(desk, maker) else None
 
 
 async def source_deleted_before_bound(desk: Desk) -> Outcome | None:
@@ -65,8 +72,8 @@ async def source_deleted_before_bound(desk: Desk) -> Outcome | None:
     resource = flow.resource(look.side.other)
     hits: Sequence[Row] = ()
     if resource.look_up is not LookUp.NONE:
-        hits = await flow.session(look.side.other).by_reference(resource.name, intent.reference, {})
-    hits = [hit for hit in hits if not hit.gone and await creating.is_free(desk, hit.record_id)]
+        hits = await chosen.look_up(desk, intent, {})
+    hits = [hit for hit in hits if await creating.is_free(desk, hit.record_id)]
     forget = [(flow.accounts[look.side].id, flow.resource_name(look.side), look.record_id)]
     if not hits:
         save = Settlement(now=desk.now, close=[intent], forget=forget)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from shared.connectors.contract import Row
-from shared.flows import creating, documents, matching, pairing, pairs
+from shared.flows import chosen, creating, documents, matching, pairing, pairs
 from shared.flows.context import FlowContext, Outcome, is_ours
 from shared.flows.desk import Desk, Waits
 from shared.flows.spec import Document, Side, TwoWay
@@ -102,6 +102,9 @@ async def _wait_for_maker(desk: Desk, row: Row, own: Seen) -> None:
         maker = await desk.read(lambda connection: intents.by_reference(connection, row.reference))
         if maker is not None and maker.kind == "create":
             raise _meeting(desk, maker, "This record is being bound by the attempt that made it.")
+    maker = await chosen.maker(desk)
+    if maker is not None:
+        raise _meeting(desk, maker, "This record's number was chosen by an attempt that is making it.")
     if not desk.settings.guards.match_keys:
         return
     keys = creating.strong_keys(flow, desk.look.side, own)

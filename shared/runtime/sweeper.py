@@ -153,7 +153,7 @@ class Sweeper:
             page = await session.page(row.resource, row.cursor, newest_change_first=not row.full, bulk=True)
             await self._settle_page(used, row, page, asked_at, counts)
             refuse_cut(page)
-            if page.next is None or (not row.full and self._reached(page, row)):
+            if page.next is None or (not row.full and self._reached(page, row, resource.change_grain)):
                 break
             lease = self._clock.now() + _LEASE
             row = await self._save(row, cursor=page.next, counts=dict(counts), next_at=lease)
@@ -181,10 +181,12 @@ class Sweeper:
     async def _save(self, row: Sweep, **changes: object) -> Sweep:
         return await self._database.run(lambda connection: sweeps.save(connection, row, **changes))
 
-    def _reached(self, page: Page, row: Sweep) -> bool:
-        """Whether a modified sweep came to what the last one had seen."""
+    def _reached(self, page: Page, row: Sweep, grain: timedelta) -> bool:
+        """Whether a modified sweep came to what the last one had seen. A day that has not ended may show more."""
         times = [each.changed_at for each in page.rows if each.changed_at is not None]
-        return bool(times) and row.seen_until is not None and min(times) < row.seen_until - self._settings.overlap
+        if not times or row.seen_until is None:
+            return False
+        return min(times) + grain < row.seen_until - self._settings.overlap
 
     async def _settle_page(
         self, used: Used, sweep: Sweep, page: Page, asked_at: datetime, counts: Counter[str]

@@ -7,6 +7,7 @@ match keys, unique while it is open, so that the same client made on both sides 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -20,6 +21,7 @@ from shared.store.rows import Intent, SideName
 
 _T = tables.intent
 _K = tables.intent_key
+_ID = "id:"
 
 
 def create_subject(bridge_id: str, entity: str, role: str, side: SideName, source_id: str) -> str:
@@ -46,6 +48,48 @@ async def open_intent(
                 for name, digest in keys.items()
             ],
         )
+
+
+async def hold_id(connection: AsyncConnection, intent: Intent, *, scope: str) -> None:
+    """Hold the id that was chosen for the new record. Raises IntegrityError (Lost, outside) if it is held."""
+    await connection.execute(
+        insert(_K).values(scope=scope, key_hash=f"{_ID}{intent.target_id}", intent_id=intent.id)
+    )
+
+
+async def held_ids(connection: AsyncConnection, scope: str) -> list[str]:
+    """The ids that open creates have chosen."""
+    rows = await connection.execute(
+        select(_K.c.key_hash).where(_K.c.scope == scope, _K.c.key_hash.startswith(_ID, autoescape=True))
+    )
+    return [each.removeprefix(_ID) for each in rows.scalars()]
+
+
+async def by_chosen_id(connection: AsyncConnection, scope: str, record_id: str) -> Intent | None:
+    """The open create that has chosen this id."""
+    row = (
+        await connection.execute(
+            select(_T)
+            .join(_K, _K.c.intent_id == _T.c.id)
+            .where(_K.c.scope == scope, _K.c.key_hash == f"{_ID}{record_id}")
+        )
+    ).first()
+    return None if row is None else _intent(row)
+
+
+async def change_id(connection: AsyncConnection, intent: Intent, *, scope: str, record_id: str) -> Intent:
+    """Give up the id that was chosen and hold another. Raises Lost if the intent is not ours any more."""
+    changed = await connection.execute(
+        update(_T)
+        .where(_T.c.id == intent.id, _T.c.version == intent.version, _T.c.owner == intent.owner)
+        .values(target_id=record_id, version=intent.version + 1)
+    )
+    if changed.rowcount != 1:
+        raise errors.Lost("Another process took this write over.")
+    await connection.execute(delete(_K).where(_K.c.scope == scope, _K.c.key_hash == f"{_ID}{intent.target_id}"))
+    chosen = replace(intent, target_id=record_id, version=intent.version + 1)
+    await hold_id(connection, chosen, scope=scope)
+    return chosen
 
 
 async def by_subject(connection: AsyncConnection, subject: str) -> Intent | None:
