@@ -13,7 +13,7 @@ PYTHON = $(shell for each in $(CANDIDATES); do \
   "$$each" -c '$(SUITABLE)' >/dev/null 2>&1 && { echo "$$each"; break; }; done)
 endif
 
-.PHONY: demo test check format lint types unit kill bench lock clean
+.PHONY: demo test check format lint types unit fuzz kill bench lock clean
 
 $(BIN)/python:
 	@python="$(PYTHON)"; test -n "$$python" && "$$python" -c '$(SUITABLE)' >/dev/null 2>&1 || { \
@@ -58,6 +58,11 @@ N ?= 100
 SEED ?= 1
 kill: $(STAMP)
 	$(BIN)/python -m tests.kill --kills $(N) --seed $(SEED)
+
+# schemathesis on every app and mutated hook bodies, for longer than in `make test`: N examples of each.
+fuzz: $(STAMP)
+	PUENTE_FUZZ=$(N) $(BIN)/python -m pytest tests/security/test_schemas.py tests/security/test_hook_bodies.py \
+	  --timeout=0
 
 lock:
 	uv pip compile pyproject.toml --extra dev --generate-hashes --universal --python-version 3.11 \

@@ -12,6 +12,9 @@ from starlette.responses import Response
 
 MEDIA_TYPE = "application/problem+json"
 
+# Said by the framework itself, which does not say about what.
+_FRAMEWORK = {400: "body", 404: "path", 405: "method"}
+
 
 def body(status: int, name: str, detail: str, *, field: str = "") -> bytes:
     """The bytes of a problem. `name` is a short word for its kind; `field` names what is wrong in the request."""
@@ -32,7 +35,7 @@ def install(app: FastAPI) -> None:
             raise error
         status = error.status_code
         name = HTTPStatus(status).phrase.lower().replace(" ", "-")
-        content = body(status, name, str(error.detail))
+        content = body(status, name, str(error.detail), field=_FRAMEWORK.get(status, ""))
         return Response(content, status, headers=dict(error.headers or {}), media_type=MEDIA_TYPE)
 
     async def validation_problem(_: Request, error: Exception) -> Response:

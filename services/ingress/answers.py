@@ -73,7 +73,13 @@ def accepted(change_id: str, count: int) -> Answer:
 NOTHING_SAID: Final = make(200, b'{"id":null,"accepted":0}', b"application/json")
 UNKNOWN: Final = _no(404, "unknown-hook", "There is no such hook, or its secret is wrong.")
 WRONG_METHOD: Final = _no(
-    405, "wrong-method", "A hook is delivered with POST.", (b"allow", b"POST"), _CLOSE, lingers=True
+    405,
+    "wrong-method",
+    "A hook is delivered with POST.",
+    (b"allow", b"POST"),
+    _CLOSE,
+    field="method",
+    lingers=True,
 )
 ENCODED: Final = _no(
     415,
@@ -87,15 +93,16 @@ ENCODED: Final = _no(
 
 
 def too_large(limit: int) -> Answer:
-    return _no(413, "too-large", f"A hook's body may have {limit} bytes.", _CLOSE, lingers=True)
+    return _no(413, "too-large", f"A hook's body may have {limit} bytes.", _CLOSE, field="body", lingers=True)
 
 
 def too_slow(seconds: float) -> Answer:
-    return _no(408, "too-slow", f"The body did not arrive within {seconds:g} s.", _CLOSE)
+    return _no(408, "too-slow", f"The body did not arrive within {seconds:g} s.", _CLOSE, field="body")
 
 
 def bad_body(detail: str, field: str) -> Answer:
-    return _no(400, "bad-body", detail, field=field)
+    """`field` is "" where it is the whole body that cannot be read."""
+    return _no(400, "bad-body", detail, field=field or "body")
 
 
 def limited(wait: timedelta) -> Answer:

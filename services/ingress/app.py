@@ -12,7 +12,7 @@ from typing import Any
 
 from fastapi import FastAPI
 from prometheus_client import CONTENT_TYPE_LATEST
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from services import problems
@@ -133,7 +133,14 @@ def _add_pages(app: IngressApp, parts: Parts) -> None:
     async def healthz() -> Mapping[str, bool]:
         return {"ok": True}
 
-    @app.get("/readyz", summary="Whether the next change would find a place", tags=["health"])
+    not_ready: dict[int | str, dict[str, Any]] = {503: {"description": "It would not: a hook is refused."}}
+
+    @app.get(
+        "/readyz",
+        summary="Whether the next change would find a place",
+        tags=["health"],
+        responses=not_ready,
+    )
     async def readyz() -> Response:
         keeper = parts.keeper
         state = {
@@ -144,7 +151,7 @@ def _add_pages(app: IngressApp, parts: Parts) -> None:
         }
         return JSONResponse(state, 200 if keeper.ready else 503)
 
-    @app.get("/metrics", summary="Numbers for Prometheus", tags=["health"])
+    @app.get("/metrics", summary="Numbers for Prometheus", tags=["health"], response_class=PlainTextResponse)
     async def metrics() -> Response:
         return Response(parts.counts.page(), media_type=CONTENT_TYPE_LATEST)
 

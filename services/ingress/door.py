@@ -27,17 +27,6 @@ log = logging.getLogger(__name__)
 
 BODY_BYTES: Final = 900 * 1024
 
-_PARSER_BUGS: Final = (
-    ArithmeticError,
-    AssertionError,
-    AttributeError,
-    LookupError,
-    RecursionError,
-    TypeError,
-    ValueError,
-)
-"""What a mistake in a connector's parser raises. An authentic body is kept all the same, for the mended one."""
-
 _NOBODY: Final = Hook(system="", workspace="", account="", hook_kind="", generation=0)
 """Stands for the hook of a forged token, so that its secret is checked as long as a real one's."""
 
@@ -115,17 +104,19 @@ class Door:
     def _authentic(self, token: str | None, body: bytes) -> Hook:
         """The hook that token and secret prove. Raises Refused: for the body's form, else one same answer."""
         key = self._rules.secret_key or ("api_token" if token is None else "")
-        given = ""
+        given, refusal = "", Refused(answers.UNKNOWN, "unknown")
         if key:
             try:
                 given = hooks.secret_in(body, key)
             except hooks.BadBody as problem:
-                raise Refused(answers.bad_body(problem.message, problem.field), "bad_body") from None
+                refusal = Refused(answers.bad_body(problem.message, problem.field), "bad_body")
+                # A secret given twice proves nothing; in a body that is only broken it may still stand.
+                given = "" if problem.field == key else hooks.secret_amid(body, key)
         found = self._parts.door_keys.read(given if token is None else token, system=self.system)
         hook = found or _NOBODY
         proven = token is None or not self._rules.secret_key or self._secret_matches(hook, given)
         if found is None or not proven or hook.hook_kind not in self._rules.kinds:
-            raise Refused(answers.UNKNOWN, "unknown")
+            raise refusal
         return hook
 
     def _secret_matches(self, hook: Hook, given: str) -> bool:
@@ -143,7 +134,7 @@ class Door:
         except errors.Rejected as problem:
             log.warning("%s hook %s cannot be read: %s", self.system, hook.hook_kind, problem.message)
             return [self._change(hook, "unreadable", None, body, traceparent)], "unreadable"
-        except _PARSER_BUGS:
+        except hooks.PARSER_BUGS:
             log.exception("the parser of %s failed on a hook of kind %s", self.system, hook.hook_kind)
             return [self._change(hook, "unreadable", None, body, traceparent)], "unreadable"
         changes: list[Change] = []

@@ -12,7 +12,7 @@ from shared.connectors.contract import Connector
 Json = Mapping[str, Any]
 
 _REFUSALS: Final = {
-    "400": "The body must carry the secret and is not JSON, not UTF-8, nested too deep, or gives it twice.",
+    "400": "The body must carry the secret; it cannot be read and no good one stands in it, or it stands twice.",
     "404": "There is no such hook, or its secret is wrong. One same answer for both.",
     "405": "Hooks are delivered with POST.",
     "408": "The body did not arrive in time.",

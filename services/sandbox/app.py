@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
+from services.sandbox import refusals
 from services.sandbox.control import control_router
 from services.sandbox.endpoint import VendorEndpoint
 from services.sandbox.page import add_page
@@ -22,6 +23,7 @@ def create_app(state: World) -> FastAPI:
         await state.aclose()
 
     app = FastAPI(title="Puente sandbox", lifespan=lifespan, docs_url="/control/docs", redoc_url=None)
+    refusals.install(app)
     endpoints = {name: VendorEndpoint(state, system) for name, system in state.systems.items()}
     app.include_router(control_router(state, endpoints))
     add_page(app, state)

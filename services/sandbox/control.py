@@ -6,13 +6,14 @@ from datetime import datetime, timedelta
 from typing import Annotated, Literal
 
 import msgspec
-from fastapi import APIRouter, HTTPException, Query, Request
+from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from services.sandbox import faults, hook_rows
 from services.sandbox.accounts import Account
 from services.sandbox.courier import Delivery
 from services.sandbox.endpoint import VendorEndpoint
+from services.sandbox.refusals import No, documented
 from services.sandbox.storage import Fields, Record
 from services.sandbox.switches import BadValueError
 from services.sandbox.system import Call, Wanted
@@ -87,7 +88,7 @@ class HookRow(_Body):
 
 
 def control_router(world: World, endpoints: Mapping[str, VendorEndpoint]) -> APIRouter:
-    router = APIRouter(prefix="/control")
+    router = APIRouter(prefix="/control", responses=documented(400, 404, 422))
     _add_accounts(router, world)
     _add_faults(router, world)
     _add_records(router, world, endpoints)
@@ -117,7 +118,8 @@ def _account(world: World, system: str, name: str | None) -> Account:
     try:
         return world.account(system, name)
     except KeyError:
-        raise HTTPException(404, f"no account {name or 'demo'!r} of system {system!r}") from None
+        field = "account" if system in world.systems else "system"
+        raise No(404, f"no account {name or 'demo'!r} of system {system!r}", field=field) from None
 
 
 def _add_accounts(router: APIRouter, world: World) -> None:
@@ -125,14 +127,14 @@ def _add_accounts(router: APIRouter, world: World) -> None:
     async def systems(request: Request) -> dict[str, dict[str, dict[str, str]]]:
         return {"systems": systems_of(world, _origin(request))}
 
-    @router.post("/accounts", status_code=201)
+    @router.post("/accounts", status_code=201, responses=documented(409))
     async def add_account(request: Request, new: NewAccount) -> dict[str, str]:
         try:
             account = world.add_account(new.system, new.account)
         except KeyError:
-            raise HTTPException(404, f"no system {new.system!r}") from None
+            raise No(404, f"no system {new.system!r}", field="system") from None
         except ValueError as problem:
-            raise HTTPException(409, str(problem)) from None
+            raise No(409, str(problem), field="account") from None
         return access(world, account, _origin(request))
 
     @router.get("/accounts")
@@ -162,7 +164,7 @@ def _add_faults(router: APIRouter, world: World) -> None:
     @router.post("/faults")
     async def set_fault(wanted: SetFault) -> dict[str, object]:
         if wanted.system not in world.systems:
-            raise HTTPException(404, f"no system {wanted.system!r}")
+            raise No(404, f"no system {wanted.system!r}", field="system")
         if wanted.account is not None:
             _account(world, wanted.system, wanted.account)
         if wanted.fault in faults.BY_NAME:
@@ -192,7 +194,7 @@ def _add_faults(router: APIRouter, world: World) -> None:
 def _turn_fault(world: World, wanted: SetFault) -> dict[str, object]:
     fault = faults.BY_NAME[wanted.fault]
     if wanted.value is not None:
-        raise HTTPException(422, f"{fault.name} is a fault and takes no value")
+        raise No(422, f"{fault.name} is a fault and takes no value", field="value")
     if not wanted.on:
         world.faults.turn_off(wanted.system, fault.name, account=wanted.account, match=wanted.match)
         return {"system": wanted.system, "fault": fault.name, "on": False}
@@ -223,13 +225,14 @@ def _turn_switch(world: World, wanted: SetFault) -> dict[str, object]:
     known = world.switches.known(wanted.system)
     if wanted.fault not in known:
         names = ", ".join(sorted([*faults.BY_NAME, *known]))
-        raise HTTPException(422, f"no fault or switch {wanted.fault!r} at {wanted.system}; there are {names}")
+        said = f"no fault or switch {wanted.fault!r} at {wanted.system}; there are {names}"
+        raise No(422, said, field="fault")
     try:
         value = world.switches.turn(
             wanted.system, wanted.fault, account=wanted.account, on=wanted.on, value=wanted.value
         )
     except BadValueError as problem:
-        raise HTTPException(422, str(problem)) from None
+        raise No(422, str(problem), field="value") from None
     return {"system": wanted.system, "switch": wanted.fault, "value": value}
 
 
@@ -281,7 +284,8 @@ def _seeder(world: World, system: str, resource: str) -> Callable[[Call, Fields]
     """Raises 422 for a resource that the vendor does not have."""
     seeders = world.systems[system].seeders
     if resource not in seeders:
-        raise HTTPException(422, f"no resource {resource!r} at {system}; there are {', '.join(seeders)}")
+        said = f"no resource {resource!r} at {system}; there are {', '.join(seeders)}"
+        raise No(422, said, field="resource")
     return seeders[resource]
 
 
@@ -296,7 +300,7 @@ def _insert(
         record = create(call, given)
     except Refused as refused:
         reason = refused.answer.body.decode()
-        raise HTTPException(422, f"record {number} of {wanted.resource}: {reason}") from None
+        raise No(422, f"record {number} of {wanted.resource}: {reason}", field=f"records.{number}") from None
     dated = replace(
         record,
         created_at=_time(given, "created_at") or record.created_at,
@@ -315,9 +319,9 @@ def _time(given: Fields, name: str) -> datetime | None:
     try:
         when = datetime.fromisoformat(str(value))
     except ValueError:
-        raise HTTPException(422, f"{name} is no time: {value!r}") from None
+        raise No(422, f"{name} is no time: {value!r}", field=name) from None
     if when.tzinfo is None:
-        raise HTTPException(422, f"{name} needs an offset: {value!r}")
+        raise No(422, f"{name} needs an offset: {value!r}", field=name)
     return when
 
 
@@ -371,14 +375,14 @@ def _add_hooks(router: APIRouter, world: World) -> None:
         try:
             return _dump(save(call, row.model_dump(include={"kind", "url", "api_token", "active"})))
         except Refused as refused:
-            raise HTTPException(422, refused.answer.body.decode()) from None
+            raise No(422, refused.answer.body.decode(), field="kind") from None
 
     @router.delete("/webhooks/{row_id}")
     async def delete_row(row_id: int, system: str, account: str | None = None) -> dict[str, bool]:
         table = _account(world, system, account).tables["webhooks"]
         record = table.get(row_id)
         if record is None:
-            raise HTTPException(404, f"no webhook row {row_id}")
+            raise No(404, f"no webhook row {row_id}", field="row_id")
         table.delete(record, world.clock.now())
         return {"deleted": True}
 

@@ -106,6 +106,25 @@ def flat(said: Json, depth: int = 0) -> str:
     return str(said)[: 4 * _WORDS] if isinstance(said, (str, int, Decimal)) else ""
 
 
+def values_sent(request: Request) -> list[str]:
+    """The texts that a request carried: a vendor that refuses a value likes to quote it, and a reason is kept."""
+    found = [value for _, value in request.query]
+    try:
+        said = _decoded(request.body) if request.body else None
+    except (ValueError, RecursionError, ArithmeticError):
+        said = None
+    left: list[Json] = [said]
+    while left:
+        value = left.pop()
+        if isinstance(value, dict):
+            left += value.values()
+        elif isinstance(value, list):
+            left += value
+        elif isinstance(value, str):
+            found.append(value.strip())
+    return found
+
+
 def error_of(
     request: Request,
     response: Response,
@@ -118,7 +137,7 @@ def error_of(
     status = response.status
     if 300 <= status < 400 and fate is None:
         return _redirected(response)
-    words, field = words_of(response, secrets)
+    words, field = words_of(response, [*secrets, *values_sent(request)])
     said = f"The vendor answered {status}: {words}" if words else f"The vendor answered {status}."
     match fate:
         case "operator":

@@ -14,9 +14,11 @@ from typing import Any
 import msgspec
 
 from shared import errors
+from shared.connectors import hooks
 from shared.connectors.contract import Connector
 from shared.eventlog.port import Entry, EventLog
 from shared.model.change import Change, is_record_id
+from shared.runtime import unreadable
 from shared.runtime.parts import Parts
 from shared.runtime.workspaces import Used, must_get
 from shared.store import audit, sweeps, waiting
@@ -103,14 +105,15 @@ async def _read_again(parts: Parts, log: EventLog, row: Waiting, done: Retried) 
     account = used.directory.accounts.get(row.account_id)
     connector = parts.workspaces.connectors.get(account.system) if account is not None else None
     entry = await _entry(log, row)
-    body = _body(parts, entry) if entry is not None else None
+    body = unreadable.body_of(parts.keys.log, entry.change) if entry is not None else None
     if connector is None or entry is None or body is None:
         await _sweep_instead(parts, connector, row)
         return replace(done, swept=done.swept + 1)
     try:
         changes = _changes(parts, connector, entry.change, body)
-    except errors.Rejected as problem:
-        says = f"Read again, and still not readable: {problem.message}"
+    except (errors.Rejected, *hooks.PARSER_BUGS):
+        why = unreadable.why(parts.workspaces.connectors, parts.keys.log, entry.change)
+        says = f"Read again, and still not readable: {why}"
         again = replace(row, says=says, updated_at=parts.clock.now(), tries=row.tries + 1)
         await parts.database.run(lambda connection: waiting.put(connection, again))
         return replace(done, unreadable=done.unreadable + 1)
@@ -128,18 +131,6 @@ async def _entry(log: EventLog, row: Waiting) -> Entry | None:
             if entry.change.id == row.record_id:
                 return entry
     return None
-
-
-def _body(parts: Parts, entry: Entry) -> bytes | None:
-    change = entry.change
-    if change.body is None or not change.body_key:
-        return None
-    try:
-        return parts.keys.log.open(
-            change.body, key_id=change.body_key, workspace=change.workspace, change_id=change.id
-        )
-    except errors.NeedsOperator:
-        return None
 
 
 def _changes(parts: Parts, connector: Connector, change: Change, body: bytes) -> list[Change]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -83,6 +83,7 @@ class Consumer:
         database: Database,
         clock: Clock,
         new_id: NewId,
+        why_unreadable: Callable[[Change], str],
         budget: int = 500,
         store_patience: timedelta = timedelta(minutes=30),
     ) -> None:
@@ -92,6 +93,7 @@ class Consumer:
         self._database = database
         self._clock = clock
         self._new_id = new_id
+        self._why_unreadable = why_unreadable
         self._budget = budget
         self._patience = store_patience
         self._prefix = Prefix()
@@ -309,7 +311,7 @@ class Consumer:
             updated_at=now,
             change_ids=(change.id,),
             says=f"A hook of kind {change.hook_kind or '?'} could not be read (log position {place}). "
-            f"{entry.problem}".strip(),
+            f"{entry.problem or self._why_unreadable(change)}",
         )
         await self._database.run(lambda connection: waiting.put(connection, row))
         if change.account:

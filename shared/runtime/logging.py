@@ -10,11 +10,14 @@ import logging
 import re
 import sys
 import time
+import traceback
 from collections.abc import Callable, MutableMapping
 from datetime import timedelta
 from typing import Any, Final, Literal, TextIO
 
 import structlog
+
+from shared import errors
 
 BLANK: Final = "[redacted]"
 NOISY: Final = ("aiokafka", "kafka")
@@ -30,6 +33,9 @@ _PATTERNS: Final[tuple[tuple[re.Pattern[str], str], ...]] = (
     (re.compile(r"(?i)\b(bearer|basic|token token=)(\s+|\")[A-Za-z0-9._~+/=-]{6,}"), rf"\1\2{BLANK}"),
     (re.compile(r"(://)[^/\s:@]+:[^/\s@]+@"), rf"\1{BLANK}@"),
 )
+
+# Their messages are ours, or the operating system's. Any other may quote a record.
+_SPEAKING: Final = (errors.PuenteError, OSError)
 
 _STATES: Final = ("", "configured", "not set")
 
@@ -69,6 +75,25 @@ def redact(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[s
     for name, value in event.items():
         event[name] = _hidden(value) if _is_secret(name) else _clean(value)
     return event
+
+
+def told(problem: BaseException) -> str:
+    """A traceback without the words of strangers: where it happened and the type, with a message only from us.
+
+    A message like "invalid literal: 'Ana'" quotes a record; the whole text is sealed beside the waiting row.
+    """
+    above = problem.__cause__ or (None if problem.__suppress_context__ else problem.__context__)
+    lines = [f"{told(above)}\nwhich led to:\n"] if above is not None and above is not problem else []
+    lines += traceback.format_tb(problem.__traceback__)
+    name = f"{type(problem).__module__}.{type(problem).__qualname__}"
+    lines.append(f"{name}: {problem}" if isinstance(problem, _SPEAKING) else name)
+    if isinstance(problem, BaseExceptionGroup):
+        lines += [f"\n{told(each)}" for each in problem.exceptions]
+    return "".join(lines)
+
+
+def _told(exc_info: structlog.typing.ExcInfo) -> str:
+    return told(exc_info[1])
 
 
 class Throttle(logging.Filter):
@@ -127,7 +152,7 @@ def configure(
             foreign_pre_chain=[*shared, structlog.stdlib.ExtraAdder()],
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.format_exc_info,
+                structlog.processors.ExceptionRenderer(_told),
                 redact,
                 renderer,
             ],

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 
 from shared import failpoints
 from shared.clock import Clock, NewId, SystemClock, time_ordered_ids
@@ -17,6 +18,7 @@ from shared.eventlog.port import EventLog
 from shared.eventlog.sqlite import SqliteSettings
 from shared.eventlog.urls import event_log
 from shared.flows.engine import Engine
+from shared.runtime import unreadable
 from shared.runtime.consumer import Consumer
 from shared.runtime.leftovers import Leftovers
 from shared.runtime.loader import Loader
@@ -125,6 +127,7 @@ def sync_of(parts: Parts, log: EventLog, *, rhythm: Rhythm | None = None, also: 
         database=parts.database,
         clock=parts.clock,
         new_id=parts.new_id,
+        why_unreadable=partial(unreadable.why, parts.workspaces.connectors, parts.keys.log),
         budget=settings.budget_changes,
         store_patience=timedelta(minutes=settings.store_patience_minutes),
     )

@@ -17,6 +17,7 @@ BUDGETS = {
     "crashes": timedelta(seconds=300),
     "faults": timedelta(seconds=300),
     "kill": timedelta(seconds=120),
+    "security": timedelta(seconds=180),
     "large": timedelta(seconds=420),
     "browser": timedelta(seconds=120),
 }
