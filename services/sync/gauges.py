@@ -18,6 +18,8 @@ from shared.store.rows import FlowState
 
 _log = structlog.get_logger("puente.sync")
 
+# Telling more apart would read them all every few seconds, when there is most to do.
+_TOLD_APART = 2_000
 _RECENT = timedelta(minutes=5)
 _STATES: tuple[FlowState, ...] = ("draft", "matching", "review", "loading", "live", "paused")
 
@@ -62,7 +64,7 @@ class Gauges:
         """Read everything once. Raises Retryable."""
         self._ready.set(int(sync.ready))
         self._shards.set(len(sync.shards))
-        lag = await views.lag_of(log)
+        lag = await views.lag_of(log, detail_limit=_TOLD_APART)
         self._lag.clear()
         for system, count in (lag.by_system or {"unknown": lag.total}).items():
             self._lag.labels(system).set(count)

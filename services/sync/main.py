@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 import sys
 from datetime import timedelta
@@ -22,6 +23,7 @@ from shared.runtime.settings import Settings, load_settings
 from shared.runtime.sync import Sync
 
 _GAUGES_EVERY: Final = timedelta(seconds=5)
+_GC_THRESHOLD: Final = 50_000
 
 log = structlog.get_logger("puente.sync")
 
@@ -85,6 +87,10 @@ async def _serve_pages(settings: Settings, sync: Sync, gauges: Gauges, stop: asy
 
 def _say_where(host: str, port: int) -> None:
     log.info("sync.listening", host=host, port=port)
+    # What exists now stays: the collector need not look at it again for every few hundred new objects.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_GC_THRESHOLD)
 
 
 def main() -> int:

@@ -16,10 +16,11 @@ from shared.connectors.contract import Row
 from shared.flows.context import EngineSettings, FlowContext, Kind, Look, Outcome
 from shared.flows.spec import Side
 from shared.model.normal import NORMALISER
-from shared.store import bindings, intents, waiting
+from shared.store import intents, waiting
 from shared.store.database import Database
 from shared.store.rows import Attempt, Binding, Intent, PairBase, Reason, Seen, Waiting
 from shared.store.settlement import BaseChange, Settlement
+from shared.store.standing import LookUp, Standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,7 @@ class Desk:
         self.remarks: Mapping[str, str] = {}
         self.more_to_do = False  # what waits is kept until a later word of this look
         self._database = database
+        self._standing: Standing | None = None
 
     @property
     def now(self) -> datetime:
@@ -75,13 +77,31 @@ class Desk:
     async def run(self, unit: Callable[[Any], Awaitable[Any]]) -> Any:
         return await self._database.run(unit)
 
-    async def binding(self) -> Binding | None:
-        flow, look = self.flow, self.look
-        return await self._database.read(
-            lambda connection: bindings.find(
-                connection, flow.bridge.id, self.entity, flow.spec.role, look.side.value, look.record_id
-            )
-        )
+    async def binding(self, standing: Standing | None = None) -> Binding | None:
+        """The pair as it is bound now, or as `standing`, which was just looked up, says."""
+        if standing is None:
+            fresh: Standing = await self._database.grouped(look_up(self.flow, self.look))
+            standing = fresh
+        self._standing = standing
+        return standing.binding
+
+    async def open_intents(self, binding: Binding) -> Sequence[Intent]:
+        """The open update of the pair and the open create of this record.
+
+        That there was none when the record was looked up is believed: whoever opens an update moves the binding's
+        version, and then this look can save nothing. One that was open then may be over by now.
+        """
+        known = self._standing
+        if (
+            known is not None
+            and known.binding is not None
+            and known.binding.id == binding.id
+            and not known.intents
+        ):
+            return []
+        subjects = look_up(self.flow, self.look).subjects(binding)
+        found: Sequence[Intent] = await self.read(lambda connection: intents.by_subjects(connection, subjects))
+        return found
 
     @property
     def person_insists(self) -> bool:
@@ -132,7 +152,7 @@ class Desk:
             attempt=self._attempt(kind, says, other_id, fields),
             clear=None if self.more_to_do else self.look.waiting,
         )
-        await self._database.run(settlement)
+        await self._database.grouped(settlement)
         if settlement.new_binding is not None:
             failpoints.reach("binding saved")
         if settlement.base_change is not None:
@@ -153,7 +173,7 @@ class Desk:
             in_front=self._in_front(*first) if first is not None and waits.in_front else None,
             attempt=self._attempt(kind, waits.says, other_id, ()),
         )
-        await self._database.run(settlement)
+        await self._database.grouped(settlement)
         failpoints.reach("waiting saved")
         return Outcome(kind=kind, says=waits.says, other_id=other_id, until=row.not_before)
 
@@ -229,18 +249,13 @@ class Desk:
             deadline=deadline,
         )
         guards = self.settings.guards
-
-        async def unit(connection: Any) -> None:
-            if held is not None:
-                await intents.close(connection, held)
-            if guards.compare_and_set:
-                await bindings.save(
-                    connection, binding, expected=binding.version, base=binding.base, now=binding.updated_at
-                )
-            if guards.intent:
-                await intents.open_intent(connection, intent)
-
-        await self._database.run(unit)
+        await self._database.grouped(
+            intents.OpenUpdate(
+                held=held,
+                binding=binding if guards.compare_and_set else None,
+                intent=intent if guards.intent else None,
+            )
+        )
         failpoints.reach("intent saved")
         version = binding.version + 1 if guards.compare_and_set else binding.version
         return replace(binding, version=version), intent
@@ -289,6 +304,20 @@ class Desk:
 
     def _seal(self, content: object, context: str) -> bytes:
         return self.flow.workspace.keys.seal(msgspec.json.encode(content), context=context)
+
+
+def look_up(flow: FlowContext, look: Look) -> LookUp:
+    """What to ask the store before a record is looked at."""
+    return LookUp(
+        flow_id=flow.row.id,
+        account_id=flow.accounts[look.side].id,
+        resource=flow.resource_name(look.side),
+        record_id=look.record_id,
+        bridge_id=flow.bridge.id,
+        entity=flow.spec.left.resource.entity.name,
+        role=flow.spec.role,
+        side=look.side.value,
+    )
 
 
 def jitter() -> float:

@@ -25,6 +25,7 @@ from shared.store import budgets, index
 from shared.store.database import Database
 from shared.store.rows import Binding
 from shared.store.settlement import Settlement
+from shared.store.standing import Standing
 
 _TRIES = 5
 # A listed row is believed only if its pair was certainly not settled since the list was asked for.
@@ -55,15 +56,23 @@ class Engine:
     def settings(self) -> EngineSettings:
         return self._settings
 
-    async def handle(self, flow: FlowContext, look: Look, row_in_hand: Row | None = None) -> Outcome:
-        """Look at one record of one flow and bring its counterpart to agree.
+    async def handle(
+        self,
+        flow: FlowContext,
+        look: Look,
+        row_in_hand: Row | None = None,
+        *,
+        standing: Standing | None = None,
+    ) -> Outcome:
+        """Look at one record of one flow and bring its counterpart to agree. `standing` was looked up just now.
 
         Raises Retryable, Rejected or NeedsOperator; then nothing was settled and the caller decides the fate.
         """
         own_key = flow.key(look.side, look.record_id)
         for _ in range(_TRIES):
             desk = self._desk(flow, look)
-            binding = await desk.binding()
+            binding = await desk.binding(standing)
+            standing = None
             keys = [own_key]
             if binding is not None:
                 keys.append(flow.key(look.side.other, binding.id_of(look.side.other.value)))

@@ -73,11 +73,7 @@ async def open_intent(desk: Desk, binding: Binding) -> tuple[Intent | None, Bind
     have stopped, and then this look is what finds out what came of it.
     """
     flow, look = desk.flow, desk.look
-    subjects = [
-        intents.update_subject(binding.id),
-        intents.create_subject(flow.bridge.id, desk.entity, flow.spec.role, look.side.value, look.record_id),
-    ]
-    rows: list[Intent] = await desk.read(lambda connection: intents.by_subjects(connection, subjects))
+    rows = await desk.open_intents(binding)
     for each in rows:
         if each.kind == "create" and desk.now >= each.deadline + flow.resource(look.side.other).visible_after:
             await _close_surplus(desk, each)

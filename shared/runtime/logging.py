@@ -13,6 +13,7 @@ import time
 import traceback
 from collections.abc import Callable, MutableMapping
 from datetime import timedelta
+from functools import lru_cache
 from typing import Any, Final, Literal, TextIO
 
 import structlog
@@ -37,6 +38,9 @@ _PATTERNS: Final[tuple[tuple[re.Pattern[str], str], ...]] = (
 # Their messages are ours, or the operating system's. Any other may quote a record.
 _SPEAKING: Final = (errors.PuenteError, OSError)
 
+# Every pattern needs a slash, a colon, an equals sign, a quote or white space; most values have none of them.
+_PLAIN: Final = re.compile(r"[\w.,;@+|()-]*")
+
 _STATES: Final = ("", "configured", "not set")
 
 Format = Literal["json", "text"]
@@ -44,6 +48,8 @@ Format = Literal["json", "text"]
 
 def redacted(text: str) -> str:
     """The text without hook tokens, bearer credentials, `token=` values and passwords in URLs."""
+    if _PLAIN.fullmatch(text):
+        return text
     for pattern, blanked in _PATTERNS:
         text = pattern.sub(blanked, text)
     return text
@@ -66,6 +72,7 @@ def _hidden(value: Any) -> Any:
     return value if value is None or isinstance(value, bool) or value in _STATES else BLANK
 
 
+@lru_cache(maxsize=1024)
 def _is_secret(name: object) -> bool:
     return isinstance(name, str) and _SECRET_NAMES.search(name) is not None
 

@@ -22,12 +22,14 @@ from shared import errors
 from shared.clock import Clock, NewId
 from shared.connectors.contract import Row
 from shared.flows.context import FlowContext, Look, Origin, Outcome
+from shared.flows.desk import look_up
 from shared.flows.engine import Engine
 from shared.flows.spec import Side
 from shared.runtime.workspaces import Used, Workspaces
 from shared.store import directory, waiting
 from shared.store.database import Database, StoreUnreachable
 from shared.store.rows import Reason, Waiting
+from shared.store.standing import Standing
 
 _log = structlog.get_logger("puente.sync")
 
@@ -126,12 +128,10 @@ class Runner:
             listed_at=job.listed_at,
             told_at=job.told_at,
         )
+        standing: Standing | None = None
         if look.waiting is None:
-            row = await self._database.read(
-                lambda connection: waiting.find(
-                    connection, flow.row.id, job.account_id, job.resource, job.record_id
-                )
-            )
+            standing = await self._database.grouped(look_up(flow, look))
+            row = standing.waiting
             if row is not None:
                 if await self._folds(row, flow, look, job.row):
                     return Outcome(kind="waits", says=row.says, until=row.not_before)
@@ -149,7 +149,7 @@ class Runner:
         if flow.row.state == "paused":
             return await self._put(flow, look, "paused", f"The flow is paused: {flow.row.pause_reason or ''}")
         started = self._clock.monotonic()
-        outcome = await self._look(used, flow, look, job.row)
+        outcome = await self._look(used, flow, look, job.row, standing)
         _log.info(
             "sync.attempted",
             flow=flow.row.id,
@@ -179,12 +179,14 @@ class Runner:
         )
         return await self._database.run(lambda connection: waiting.fold(connection, joined))
 
-    async def _look(self, used: Used, flow: FlowContext, look: Look, row: Row | None) -> Outcome:
+    async def _look(
+        self, used: Used, flow: FlowContext, look: Look, row: Row | None, standing: Standing | None
+    ) -> Outcome:
         try:
             # A look that waits in the store holds nobody up: it may read a whole list to find what it had made.
             limit = self._engine.settings.attempt_limit * (1 if look.origin == "change" else 10)
             async with asyncio.timeout(limit.total_seconds()):
-                outcome = await self._engine.handle(flow, look, row)
+                outcome = await self._engine.handle(flow, look, row, standing=standing)
         except StoreUnreachable:
             raise
         except TimeoutError:

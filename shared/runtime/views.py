@@ -115,8 +115,9 @@ def _by_reason(waits: Sequence[Waits], *, needs_person: bool) -> dict[str, int]:
     return dict(found)
 
 
-async def lag_of(log: EventLog) -> Lag:
-    return await log.lag(group=GROUP)
+async def lag_of(log: EventLog, *, detail_limit: int = 100_000) -> Lag:
+    """How far the log is behind; up to `detail_limit` entries are read, to tell systems and workspaces apart."""
+    return await log.lag(group=GROUP, detail_limit=detail_limit)
 
 
 def lag_in(lag: Lag, workspace_id: str) -> int:

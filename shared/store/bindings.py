@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, func, insert, select, update
+from sqlalchemy import Row, bindparam, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared import errors
 from shared.store import tables
 from shared.store.rows import Binding, BindingState, PairBase, SideBase, SideName
-from shared.store.sql import chunks
+from shared.store.sql import chunks, padded
 
 _T = tables.binding
 
@@ -36,13 +37,13 @@ async def find_many(
                 _T.c.bridge_id == bridge_id, _T.c.entity == entity, _T.c.role == role, column.in_(some)
             )
         )
-        found |= {binding.id_of(side): binding for binding in map(_binding, rows)}
+        found |= {binding.id_of(side): binding for binding in map(binding_of, rows)}
     return found
 
 
 async def by_id(connection: AsyncConnection, binding_id: str) -> Binding | None:
     row = (await connection.execute(select(_T).where(_T.c.id == binding_id))).first()
-    return None if row is None else _binding(row)
+    return None if row is None else binding_of(row)
 
 
 async def page(
@@ -55,7 +56,7 @@ async def page(
         .order_by(_T.c.id)
         .limit(limit)
     )
-    return [_binding(row) for row in rows]
+    return [binding_of(row) for row in rows]
 
 
 async def count_by_state(connection: AsyncConnection, bridge_id: str, entity: str) -> dict[str, int]:
@@ -70,6 +71,13 @@ async def count_by_state(connection: AsyncConnection, bridge_id: str, entity: st
 async def add(connection: AsyncConnection, binding: Binding) -> None:
     """Raises IntegrityError (Lost, outside) if either record is bound already."""
     await connection.execute(insert(_T).values(_values(binding)))
+
+
+async def add_many(connection: AsyncConnection, rows: Sequence[Binding]) -> None:
+    """As `add`, for several, always in the same order: two processes do not wait for each other crosswise."""
+    if rows:
+        ordered = sorted(rows, key=lambda row: (row.bridge_id, row.entity, row.role, row.left_id, row.right_id))
+        await connection.execute(insert(_T), [_values(row) for row in ordered])
 
 
 async def save(
@@ -88,6 +96,71 @@ async def save(
         .values(base=dump_base(base), state=state or binding.state, version=expected + 1, updated_at=now)
     )
     if changed.rowcount != 1:
+        raise errors.Lost("Another process changed this pair first.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BaseChange:
+    """A binding's new base (and state), saved only if its version is still `expected`."""
+
+    binding: Binding
+    expected: int
+    base: PairBase
+    state: BindingState | None = None
+
+
+_LOCK = (
+    select(_T.c.id, _T.c.version)
+    .where(_T.c.id.in_(bindparam("ids", expanding=True)))
+    .order_by(_T.c.id)
+    .with_for_update()
+)
+_SAVE = (
+    update(_T)
+    .where(_T.c.id == bindparam("key"))
+    .values(
+        base=bindparam("new_base"),
+        state=bindparam("new_state"),
+        version=bindparam("new_version"),
+        updated_at=bindparam("moment"),
+    )
+)
+_MOVE = update(_T).where(_T.c.id.in_(bindparam("ids", expanding=True))).values(version=_T.c.version + 1)
+
+
+async def save_many(connection: AsyncConnection, changes: Sequence[tuple[BaseChange, datetime]]) -> None:
+    """As `save`, for several. Raises Lost if somebody else changed one of them, or if one is named twice."""
+    if not changes:
+        return
+    await _lock(connection, [(change.binding.id, change.expected) for change, _ in changes])
+    rows = [
+        {
+            "key": change.binding.id,
+            "new_base": dump_base(change.base),
+            "new_state": change.state or change.binding.state,
+            "new_version": change.expected + 1,
+            "moment": now,
+        }
+        for change, now in changes
+    ]
+    await connection.execute(_SAVE, rows)
+
+
+async def move_many(connection: AsyncConnection, rows: Sequence[Binding]) -> None:
+    """Move the versions, and nothing else, so that whoever read an older one starts over. Raises Lost."""
+    if rows:
+        await _lock(connection, [(row.id, row.version) for row in rows])
+        await connection.execute(_MOVE, {"ids": padded(sorted(row.id for row in rows))})
+
+
+async def _lock(connection: AsyncConnection, expected: Sequence[tuple[str, int]]) -> None:
+    """Lock these bindings, always in the same order, so that two processes do not wait for each other crosswise.
+
+    Raises Lost if one has not the expected version, or is named twice.
+    """
+    ids = padded(sorted(binding_id for binding_id, _ in expected))
+    rows = await connection.execute(_LOCK, {"ids": ids})
+    if sorted((row.id, row.version) for row in rows) != sorted(expected):
         raise errors.Lost("Another process changed this pair first.")
 
 
@@ -159,7 +232,7 @@ def _values(binding: Binding) -> dict[str, Any]:
     }
 
 
-def _binding(row: Row[Any]) -> Binding:
+def binding_of(row: Row[Any]) -> Binding:
     return Binding(
         id=row.id,
         workspace_id=row.workspace_id,

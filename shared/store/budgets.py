@@ -14,14 +14,14 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, Literal
+from typing import Any, ClassVar, Final, Literal
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared import errors
@@ -30,7 +30,7 @@ from shared.connectors.budgets import budget_key
 from shared.connectors.contract import Access, Limits
 from shared.store import tables
 from shared.store.database import Database
-from shared.store.sql import insert_or_ignore
+from shared.store.sql import insert_or_ignore, padded
 
 Purpose = Literal["live", "bulk", "unbound"]
 
@@ -191,15 +191,20 @@ class LeasedBudget:
 
     @staticmethod
     def _wanted(mine: _Slice, slot: int, quota: int) -> int:
-        """How many calls to lease: those that wait, and as many again as this slot has used already."""
+        """How many calls to lease: those that wait, and as many again as this slot has used already.
+
+        A slot begins with half of what the one before it has used.
+        """
         used = mine.leased if mine.slot == slot else 0
+        if mine.slot == slot - 1:
+            used = (mine.leased - mine.left) // 2
         return min(max(1, mine.waiting, used), max(1, quota // 10))
 
     async def _lease(self, key: _Key, purpose: Purpose, wanted: int, quota: int) -> Lease:
         cap = self._shares.cap(purpose, quota)
         now = self._clock.now()
-        return await self._database.run(
-            lambda connection: lease(connection, key.name, purpose, wanted=wanted, quota=quota, cap=cap, now=now)
+        return await self._database.grouped(
+            Asked(name=key.name, purpose=purpose, wanted=wanted, quota=quota, cap=cap, now=now)
         )
 
     async def _wait(self, ready_at: datetime, deadline: datetime) -> None:
@@ -218,27 +223,65 @@ class LeasedBudget:
         return key
 
 
+_LOCK = select(_T).where(_T.c.key.in_(bindparam("names", expanding=True))).order_by(_T.c.key).with_for_update()
+_CHARGE = update(_T).where(_T.c.key == bindparam("name")).values(slots=bindparam("charged"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """Asks for up to `wanted` calls in the slot of `now`. Those of several accounts are charged together."""
+
+    name: str
+    purpose: Purpose
+    wanted: int
+    quota: int
+    cap: int
+    now: datetime
+
+    reads: ClassVar[bool] = False
+
+    @staticmethod
+    async def together(connection: AsyncConnection, units: Sequence[Asked]) -> Sequence[Lease]:
+        names = padded(sorted({unit.name for unit in units}))
+        rows = {row.key: row for row in await connection.execute(_LOCK, {"names": names})}
+        missing = sorted({unit.name for unit in units} - rows.keys())
+        if missing:
+            fresh = insert_or_ignore(connection, _T)
+            await connection.execute(fresh, [{"key": name, "slots": {}} for name in missing])
+            rows = {row.key: row for row in await connection.execute(_LOCK, {"names": names})}
+        slots = {name: dict(row.slots) for name, row in rows.items()}
+        leases = [_charged(unit, slots, rows[unit.name].paused_until) for unit in units]
+        charged = {unit.name for unit, lease in zip(units, leases, strict=True) if lease.calls}
+        if charged:
+            await connection.execute(_CHARGE, [{"name": name, "charged": slots[name]} for name in sorted(charged)])
+        return leases
+
+
 async def lease(
     connection: AsyncConnection, name: str, purpose: Purpose, *, wanted: int, quota: int, cap: int, now: datetime
 ) -> Lease:
     """Charge up to `wanted` calls to the slot of `now`, if quota and cap allow. One transaction of its own."""
-    await connection.execute(insert_or_ignore(connection, _T).values(key=name, slots={}))
-    row = (await connection.execute(select(_T).where(_T.c.key == name).with_for_update())).one()
-    if row.paused_until is not None and row.paused_until > now:
-        return Lease(calls=0, retry_at=row.paused_until, paused_until=row.paused_until)
+    asked = Asked(name=name, purpose=purpose, wanted=wanted, quota=quota, cap=cap, now=now)
+    return (await Asked.together(connection, [asked]))[0]
+
+
+def _charged(asked: Asked, slots: dict[str, dict[str, list[int]]], paused_until: datetime | None) -> Lease:
+    """The lease that the counts allow; what it grants is charged in `slots`."""
+    if paused_until is not None and paused_until > asked.now:
+        return Lease(calls=0, retry_at=paused_until, paused_until=paused_until)
+    stored = slots[asked.name]
     # A process whose clock is behind charges the newest slot that anybody has used.
-    slot = max([_slot(now), *(int(each) for each in row.slots)])
-    counts = {int(each): list(used) for each, used in row.slots.items() if int(each) > slot - SLOTS_IN_A_MINUTE}
-    at = _PURPOSES.index(purpose)
-    free = min(quota - sum(map(sum, counts.values())), cap - sum(used[at] for used in counts.values()))
-    calls = max(0, min(wanted, free))
+    slot = max([_slot(asked.now), *(int(each) for each in stored)])
+    counts = {int(each): list(used) for each, used in stored.items() if int(each) > slot - SLOTS_IN_A_MINUTE}
+    at = _PURPOSES.index(asked.purpose)
+    free = min(asked.quota - sum(map(sum, counts.values())), asked.cap - sum(used[at] for used in counts.values()))
+    calls = max(0, min(asked.wanted, free))
     if calls == 0:
-        return Lease(calls=0, retry_at=_free_at(counts, at, quota, cap), paused_until=None)
+        return Lease(calls=0, retry_at=_free_at(counts, at, asked.quota, asked.cap), paused_until=None)
     charged = counts.setdefault(slot, [0] * len(_PURPOSES))
     charged[at] += calls
-    slots = {str(each): used for each, used in counts.items()}
-    await connection.execute(update(_T).where(_T.c.key == name).values(slots=slots))
-    return Lease(calls=calls, retry_at=now, paused_until=None)
+    slots[asked.name] = {str(each): used for each, used in counts.items()}
+    return Lease(calls=calls, retry_at=asked.now, paused_until=None)
 
 
 def _free_at(counts: Mapping[int, list[int]], at: int, quota: int, cap: int) -> datetime:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -17,6 +17,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from shared import errors
+from shared.store.grouping import Group, Grouped
 
 T = TypeVar("T")
 Unit = Callable[[AsyncConnection], Awaitable[T]]
@@ -40,6 +41,7 @@ class Database:
         self._is_sqlite = self._url.get_backend_name() == "sqlite"
         # One writer at a time in this process: SQLite has one write lock, and waiting here costs no busy loop.
         self._writer = asyncio.Lock()
+        self._groups: dict[type, Group[Any]] = {}
 
     @property
     def engine(self) -> AsyncEngine:
@@ -63,6 +65,20 @@ class Database:
     async def read(self, unit: Unit[T]) -> T:
         """Run a unit that only reads."""
         return await self._attempt(unit, reads=True)
+
+    async def grouped(self, unit: Grouped[T]) -> T:
+        """Do a unit in one transaction with others of its type that are asked for meanwhile."""
+        kind = type(unit)
+        group = self._groups.get(kind)
+        if group is None:
+
+            async def together(units: Sequence[Grouped[T]]) -> Sequence[T]:
+                way = self.read if kind.reads else self.run
+                return await way(lambda connection: kind.together(connection, units))
+
+            group = self._groups[kind] = Group(together)
+        done: T = await group.add(unit)
+        return done
 
     async def ping(self) -> None:
         """Raises StoreUnreachable (Retryable) while the database does not answer."""

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from itertools import groupby
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import Select, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.store import tables
 from shared.store.rows import Seen, SideName
-from shared.store.sql import chunks, upsert
+from shared.store.sql import any_of, chunks, key_values, padded, upsert
 
 _S = tables.seen
 _K = tables.match_key
@@ -34,7 +34,8 @@ async def save(connection: AsyncConnection, rows: Sequence[Seen]) -> None:
         update = ["fields", "seen_at", "listing"] if some and some[0].listing else ["fields", "seen_at"]
         await upsert(connection, _S, [_seen_values(row) for row in some], update=update)
     known = await _known_keys(connection, ordered)
-    wanted = {(*_place(row), name): digest for row in ordered for name, digest in row.keys.items()}
+    latest = {_place(row): row.keys for row in ordered}
+    wanted = {(*place, name): digest for place, keys in latest.items() for name, digest in keys.items()}
     for account_id, resource, record_id, name in known.keys() - wanted.keys():
         await connection.execute(
             delete(_K).where(
@@ -52,14 +53,16 @@ async def save(connection: AsyncConnection, rows: Sequence[Seen]) -> None:
 async def _known_keys(connection: AsyncConnection, rows: Sequence[Seen]) -> dict[tuple[str, str, str, str], str]:
     """What the index has of these records (in order): {(account, resource, record id, key name): hash}."""
     known: dict[tuple[str, str, str, str], str] = {}
-    # Per account and resource: SQLite would read the whole table for a list of (account, resource, record id).
-    for (account_id, resource), some in groupby(rows, key=lambda row: (row.account_id, row.resource)):
-        for ids in chunks([row.record_id for row in some], 500):
-            found = await connection.execute(
-                select(_K).where(_K.c.account_id == account_id, _K.c.resource == resource, _K.c.record_id.in_(ids))
-            )
-            known |= {(account_id, resource, row.record_id, row.key_name): row.key_hash for row in found}
+    for some in chunks(list(dict.fromkeys(map(_place, rows))), 128):
+        places = padded(some)
+        for row in await connection.execute(_known(len(places)), key_values(places)):
+            known[(row.account_id, row.resource, row.record_id, row.key_name)] = row.key_hash
     return known
+
+
+@lru_cache
+def _known(size: int) -> Select[Any]:
+    return select(_K).where(any_of((_K.c.account_id, _K.c.resource, _K.c.record_id), size))
 
 
 def _place(row: Seen) -> tuple[str, str, str]:

@@ -7,17 +7,18 @@ match keys, unique while it is open, so that the same client made on both sides 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
-from sqlalchemy import Row, delete, func, insert, select, update
+from sqlalchemy import Row, bindparam, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared import errors
 from shared.model.change import SHARDS, shard_of
-from shared.store import tables
-from shared.store.rows import Intent, SideName
+from shared.store import bindings, tables
+from shared.store.rows import Binding, Intent, SideName
+from shared.store.sql import padded
 
 _T = tables.intent
 _K = tables.intent_key
@@ -36,10 +37,7 @@ async def open_intent(
     connection: AsyncConnection, intent: Intent, *, scope: str = "", keys: Mapping[str, str] | None = None
 ) -> None:
     """Save a new intent. Raises IntegrityError (Lost, outside) if one is open or a match key is held."""
-    values = {name: getattr(intent, name) for name in _COLUMNS}
-    await connection.execute(
-        insert(_T).values(**values, sent=dict(intent.sent), shard=shard_of(intent.workspace_id))
-    )
+    await connection.execute(insert(_T), [_values(intent)])
     if keys:
         await connection.execute(
             insert(_K),
@@ -149,6 +147,48 @@ async def close(connection: AsyncConnection, intent: Intent) -> None:
     await connection.execute(delete(_K).where(_K.c.intent_id == intent.id))
 
 
+_CLOSE = (
+    delete(_T).where(_T.c.id.in_(bindparam("ids", expanding=True))).returning(_T.c.id, _T.c.version, _T.c.owner)
+)
+_FREE_KEYS = delete(_K).where(_K.c.intent_id.in_(bindparam("ids", expanding=True)))
+
+
+async def close_many(connection: AsyncConnection, intents: Sequence[Intent]) -> None:
+    """As `close`, for several. Raises Lost if one of them is no longer the one that we hold, or is named twice."""
+    if not intents:
+        return
+    rows = await connection.execute(_CLOSE, {"ids": padded([intent.id for intent in intents])})
+    gone = sorted((row.id, row.version, row.owner) for row in rows)
+    if gone != sorted((intent.id, intent.version, intent.owner) for intent in intents):
+        raise errors.Lost("Another process took this write over.")
+    creates = [intent.id for intent in intents if intent.kind == "create"]
+    if creates:
+        await connection.execute(_FREE_KEYS, {"ids": padded(creates)})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenUpdate:
+    """Commits the intent of an update and moves its binding's version: whoever read the old one starts over.
+
+    `held` is the intent that it replaces. `binding` and `intent` are None where a rig has switched them off.
+    """
+
+    held: Intent | None
+    binding: Binding | None
+    intent: Intent | None
+
+    reads: ClassVar[bool] = False
+
+    @staticmethod
+    async def together(connection: AsyncConnection, units: Sequence[OpenUpdate]) -> Sequence[None]:
+        await close_many(connection, [unit.held for unit in units if unit.held is not None])
+        await bindings.move_many(connection, [unit.binding for unit in units if unit.binding is not None])
+        opened = [unit.intent for unit in units if unit.intent is not None]
+        if opened:
+            await connection.execute(insert(_T), [_values(intent) for intent in opened])
+        return [None] * len(units)
+
+
 async def count_open(connection: AsyncConnection, workspace_id: str) -> int:
     statement = select(func.count()).select_from(_T).where(_T.c.workspace_id == workspace_id)
     return (await connection.execute(statement)).scalar_one()
@@ -177,6 +217,11 @@ _COLUMNS = (
     "opened_at",
     "deadline",
 )
+
+
+def _values(intent: Intent) -> dict[str, Any]:
+    values = {name: getattr(intent, name) for name in _COLUMNS}
+    return values | {"sent": dict(intent.sent), "shard": shard_of(intent.workspace_id)}
 
 
 def _intent(row: Row[Any]) -> Intent:

@@ -5,21 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import ClassVar
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.store import attempts, bindings, index, intents, waiting
-from shared.store.rows import Attempt, Binding, BindingState, Intent, PairBase, Seen, Waiting
+from shared.store.bindings import BaseChange
+from shared.store.rows import Attempt, Binding, Intent, Seen, Waiting
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BaseChange:
-    """A binding's new base (and state), saved only if its version is still `expected`."""
-
-    binding: Binding
-    expected: int
-    base: PairBase
-    state: BindingState | None = None
+__all__ = ["BaseChange", "Settlement"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,31 +35,34 @@ class Settlement:
     in_front: Waiting | None = None
     wake: Sequence[str] = ()
 
+    reads: ClassVar[bool] = False
+
     async def __call__(self, connection: AsyncConnection) -> None:
         """Raises Lost (or a broken constraint, which becomes Lost) if another process was first."""
-        for intent in self.close:
-            await intents.close(connection, intent)
-        if self.new_binding is not None:
-            await bindings.add(connection, self.new_binding)
-        if self.base_change is not None:
-            change = self.base_change
-            await bindings.save(
-                connection,
-                change.binding,
-                expected=change.expected,
-                base=change.base,
-                now=self.now,
-                state=change.state,
-            )
-        await index.save(connection, self.seen)
-        for account_id, resource, record_id in self.forget:
-            await index.forget(connection, account_id, resource, record_id)
-        if self.clear is not None and self.wait is None:
-            await waiting.clear(connection, self.clear)
-        if self.wait is not None:
-            await waiting.put(connection, self.wait)
-        if self.in_front is not None and not await waiting.fold(connection, self.in_front):
-            await waiting.put(connection, self.in_front)
-        await waiting.wake(connection, self.wake, self.now)
-        if self.attempt is not None:
-            await attempts.add(connection, [self.attempt])
+        await Settlement.together(connection, [self])
+
+    @staticmethod
+    async def together(connection: AsyncConnection, units: Sequence[Settlement]) -> Sequence[None]:
+        """Save several: all of all, or nothing. Raises as one does if another process was first at any of them."""
+        await intents.close_many(connection, [intent for each in units for intent in each.close])
+        await bindings.add_many(connection, [each.new_binding for each in units if each.new_binding is not None])
+        changes = [(each.base_change, each.now) for each in units if each.base_change is not None]
+        await bindings.save_many(connection, changes)
+        await index.save(connection, [row for each in units for row in each.seen])
+        for key in sorted(key for each in units for key in each.forget):
+            await index.forget(connection, *key)
+        settled = [each.clear for each in units if each.clear is not None and each.wait is None]
+        await waiting.clear_many(connection, settled)
+        await _put_aside(connection, units)
+        # Last, so that a record which waits for one that is bound in the same transaction is woken.
+        woken = sorted(key for each in units for key in each.wake)
+        await waiting.wake(connection, woken, max(each.now for each in units))
+        await attempts.add(connection, [each.attempt for each in units if each.attempt is not None])
+        return [None] * len(units)
+
+
+async def _put_aside(connection: AsyncConnection, units: Sequence[Settlement]) -> None:
+    for row in sorted((each.wait for each in units if each.wait is not None), key=waiting.place):
+        await waiting.put(connection, row)
+    for row in sorted((each.in_front for each in units if each.in_front is not None), key=waiting.place):
+        await waiting.fold_or_put(connection, row)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Insert, Table
+from sqlalchemy import Column, ColumnElement, Insert, Table, and_, bindparam, or_
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -46,6 +46,35 @@ def _insert(connection: AsyncConnection, table: Table) -> Any:
 def chunks(rows: Sequence[Any], size: int) -> list[Sequence[Any]]:
     """Pieces of at most `size`: both databases limit the parameters of one statement."""
     return [rows[at : at + size] for at in range(0, len(rows), size)]
+
+
+def padded(keys: Sequence[Any]) -> list[Any]:
+    """The keys of an IN list, the last one repeated up to a power of two.
+
+    So there are few different texts of a statement, and each is prepared once.
+    """
+    if not keys:
+        return []
+    size = 1 << (len(keys) - 1).bit_length()
+    return [*keys, *[keys[-1]] * (size - len(keys))]
+
+
+def any_of(columns: Sequence[Column[str]], size: int) -> ColumnElement[bool]:
+    """Whether these columns are one of `size` keys, whose values `key_values` gives.
+
+    Not a list of rows behind IN: SQLite would read the whole table for one.
+    """
+    return or_(
+        *(
+            and_(*(column == bindparam(f"k{number}_{at}") for at, column in enumerate(columns)))
+            for number in range(size)
+        )
+    )
+
+
+def key_values(keys: Sequence[Sequence[str]]) -> dict[str, str]:
+    """The parameters of `any_of`."""
+    return {f"k{number}_{at}": value for number, key in enumerate(keys) for at, value in enumerate(key)}
 
 
 def plain(value: Any) -> Any:

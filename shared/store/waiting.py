@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, delete, func, insert, select, update
+from sqlalchemy import Row, bindparam, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.model.change import shard_of
@@ -22,12 +22,12 @@ async def find(
     connection: AsyncConnection, flow_id: str, account_id: str, resource: str, record_id: str
 ) -> Waiting | None:
     row = (await connection.execute(select(_T).where(*_same(flow_id, account_id, resource, record_id)))).first()
-    return None if row is None else _waiting(row)
+    return None if row is None else waiting_of(row)
 
 
 async def by_id(connection: AsyncConnection, waiting_id: str) -> Waiting | None:
     row = (await connection.execute(select(_T).where(_T.c.id == waiting_id))).first()
-    return None if row is None else _waiting(row)
+    return None if row is None else waiting_of(row)
 
 
 async def put(connection: AsyncConnection, row: Waiting) -> None:
@@ -38,12 +38,11 @@ async def put(connection: AsyncConnection, row: Waiting) -> None:
     inserted = await connection.execute(insert_or_ignore(connection, _T).values(_values(row)))
     if inserted.rowcount == 1:
         return
-    key = (row.flow_id, row.account_id, row.resource, row.record_id)
-    existing = (await connection.execute(select(_T).where(*_same(*key)).with_for_update())).first()
+    existing = (await connection.execute(select(_T).where(*_same(*place(row))).with_for_update())).first()
     if existing is None:
         await connection.execute(insert(_T).values(_values(row)))
         return
-    old = _waiting(existing)
+    old = waiting_of(existing)
     await connection.execute(
         update(_T)
         .where(_T.c.id == old.id)
@@ -67,11 +66,10 @@ async def put(connection: AsyncConnection, row: Waiting) -> None:
 
 async def fold(connection: AsyncConnection, row: Waiting) -> bool:
     """Join a new change into a waiting row, keeping the row's reason and time. False if there is none."""
-    key = (row.flow_id, row.account_id, row.resource, row.record_id)
-    existing = (await connection.execute(select(_T).where(*_same(*key)).with_for_update())).first()
+    existing = (await connection.execute(select(_T).where(*_same(*place(row))).with_for_update())).first()
     if existing is None:
         return False
-    old = _waiting(existing)
+    old = waiting_of(existing)
     await connection.execute(
         update(_T)
         .where(_T.c.id == old.id)
@@ -95,6 +93,16 @@ async def clear(connection: AsyncConnection, row: Waiting) -> None:
     await connection.execute(delete(_T).where(_T.c.id == row.id, _T.c.version == row.version))
 
 
+_CLEAR = delete(_T).where(_T.c.id == bindparam("key"), _T.c.version == bindparam("read_version"))
+
+
+async def clear_many(connection: AsyncConnection, rows: Sequence[Waiting]) -> None:
+    """As `clear`, for several, always in the same order."""
+    if rows:
+        ordered = sorted((row.id, row.version) for row in rows)
+        await connection.execute(_CLEAR, [{"key": key, "read_version": version} for key, version in ordered])
+
+
 async def due(
     connection: AsyncConnection, shards: Sequence[int], now: datetime, *, limit: int, per_workspace: int
 ) -> list[Waiting]:
@@ -107,7 +115,7 @@ async def due(
     rows = await connection.execute(
         select(inner).where(inner.c.rank <= per_workspace).order_by(inner.c.not_before).limit(limit)
     )
-    return [_waiting(row) for row in rows]
+    return [waiting_of(row) for row in rows]
 
 
 async def wake(connection: AsyncConnection, keys: Sequence[str], now: datetime) -> None:
@@ -159,14 +167,14 @@ async def of_workspace(
     if flow_id is not None:
         condition.append(_T.c.flow_id == flow_id)
     rows = await connection.execute(select(_T).where(*condition).order_by(_T.c.first_seen).limit(limit))
-    return [_waiting(row) for row in rows]
+    return [waiting_of(row) for row in rows]
 
 
 async def of_records(connection: AsyncConnection, account_id: str, resource: str, record_id: str) -> list[Waiting]:
     rows = await connection.execute(
         select(_T).where(_T.c.account_id == account_id, _T.c.resource == resource, _T.c.record_id == record_id)
     )
-    return [_waiting(row) for row in rows]
+    return [waiting_of(row) for row in rows]
 
 
 async def summary(
@@ -180,6 +188,11 @@ async def summary(
         statement = statement.where(_T.c.workspace_id == workspace_id)
     rows = await connection.execute(statement.order_by(_T.c.workspace_id, _T.c.reason))
     return [(row[0], row[1], row[2], row[3], row[4]) for row in rows]
+
+
+def place(row: Waiting) -> tuple[str, str, str, str]:
+    """What a row is unique by. Several are saved in this order, so that two processes do not wait crosswise."""
+    return (row.flow_id, row.account_id, row.resource, row.record_id)
 
 
 def next_try(tries: int, now: datetime, *, jitter: float) -> datetime:
@@ -237,5 +250,5 @@ def _values(row: Waiting) -> dict[str, Any]:
     return values
 
 
-def _waiting(row: Row[Any]) -> Waiting:
+def waiting_of(row: Row[Any]) -> Waiting:
     return Waiting(**{name: getattr(row, name) for name in _COLUMNS})
