@@ -3,8 +3,9 @@
 Time is cut into slots of a few seconds. A slice is charged to the slot in which it is leased and may be used in
 that slot only; a lease is given if the slots of the last minute (and the one before, of which a part may still
 lie within it) stay below the quota. So no minute, wherever it begins, sees more calls than the vendor bears, as
-far as the processes' clocks agree. A slice begins with one call and doubles while a slot asks for more, up to a
-tenth of the quota: a busy account costs a few store writes per slot, and an idle one wastes nothing.
+far as the processes' clocks agree. A slot begins with one call, or with half of what the slot before has used, and
+doubles while more are asked for, up to a tenth of the quota: a busy account costs a few store writes per slot, and
+one that falls idle wastes half a slot's calls once.
 
 Live calls go first: bulk calls get at most a share of the quota and wait while a live call of this process waits.
 Reads of records that nothing is bound to (whoever can forge a hook can cause them) get a tenth.

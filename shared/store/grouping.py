@@ -3,7 +3,7 @@
 Nobody waits on purpose: the first unit begins at once, and what is asked for meanwhile goes together afterwards.
 Under load the groups grow by themselves, and a handful of statements does the work of many lanes.
 
-What a unit may rely on (`deploy/decisions/0015-group-commit.md` says why):
+What a unit may rely on (`deploy/decisions/0012-group-commit.md` says why):
 
 1. `add` returns when the unit's own transaction is committed, never before.
 2. A unit that cannot be done fails alone: a group that fails is undone whole, and each of its members is then done
