@@ -1,5 +1,6 @@
 """A running sandbox, one wire, and the sessions of every registered connector on it."""
 
+import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -30,6 +31,21 @@ WRITTEN: Final[Mapping[str, Fields]] = {
         "country": "ES",
         "note": "Línea una\nLínea dos",
     },
+    "contacts": {
+        "name": "Talleres Anaga S.L.",
+        "tax_no": "B76123454",
+        "email": "taller@anaga.example",
+        "phone": "+34922000001",
+        "mobile_phone": "+34600000001",
+        "phone_note": "+34922000009",
+        "street": "Calle del Drago 4",
+        "post_code": "38001",
+        "city": "Santa Cruz de Tenerife",
+        "province": "Tenerife",
+        "country": "ES",
+        "note": "Línea una\nLínea dos",
+        "other_id": "1044",
+    },
     "deals": {
         "name": "Revisión anual",
         "description": "Factura 17/03/2026",
@@ -37,6 +53,60 @@ WRITTEN: Final[Mapping[str, Fields]] = {
         "link": "https://acme.vendor.example/f/17-03-2026/Q1w2E3r4T5y6U7i8O9p0",
         "status": "Emitida",
     },
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Profile:
+    """What the suites must know of one system to ask it the same questions as the others.
+
+    `customers` is the resource of its customers. A row that the sandbox seeds is {`seed_name`: ...}. `change` is
+    an update that needs no read before it, written with `verb`, and `shown` the same in a vendor's answer.
+    `refused` is the status of a create that is refused for its content. `auth` tells whether the token's place is
+    a setting. `raw` are the settings of an account at a vendor that answers a test's own bytes, and `hello` its
+    answer to the first call of a check. The stories of the sandbox's switches are told with each of `variants`.
+    """
+
+    customers: str = "clients"
+    seed_name: str = "name"
+    change: Fields = field(default_factory=lambda: {"name": "Uno"})
+    shown: Mapping[str, object] = field(default_factory=lambda: {"name": "Uno"})
+    verb: str = "PUT"
+    refused: str = "422"
+    auth: bool = True
+    wrong_setting: tuple[str, str] = ("auth", "cookie")
+    path: str = "/{resource}/{id}.json"
+    create_path: str = "/{resource}.json"
+    raw: Mapping[str, str] = field(default_factory=dict)
+    hello: str = "[]"
+    variants: Sequence[Mapping[str, str]] = ({},)
+    envelope: bool = False
+
+    def answered(self, rows: Sequence[object]) -> bytes:
+        """The JSON of a list, all of it on one page."""
+        whole = {"count": len(rows), "next": None, "previous": None, "results": list(rows)}
+        return json.dumps(whole if self.envelope else list(rows)).encode()
+
+
+PROFILES: Final[Mapping[str, Profile]] = {
+    "bitfactura": Profile(),
+    "sugester": Profile(path="/app/{resource}/{id}.json"),
+    "clientify": Profile(
+        customers="contacts",
+        seed_name="first_name",
+        change={"tax_no": "B76123454"},
+        shown={"taxpayer_identification_number": "B76123454"},
+        verb="PATCH",
+        refused="400",
+        auth=False,
+        wrong_setting=("api", "v9"),
+        path="/v1/{resource}/{id}/",
+        create_path="/{resource}/",
+        raw={"api": "v2"},
+        hello='{"id":7}',
+        variants=({}, {"api": "v1"}, {"force_insert": "no"}),
+        envelope=True,
+    ),
 }
 
 
@@ -55,6 +125,15 @@ class Bench:
         return self.connector.name
 
     @property
+    def profile(self) -> Profile:
+        return PROFILES[self.system]
+
+    @property
+    def customers(self) -> str:
+        """The resource of the customers."""
+        return self.profile.customers
+
+    @property
     def token(self) -> str:
         return self.sandbox.systems[self.system]["token"]
 
@@ -71,6 +150,9 @@ class Bench:
 
     async def reset(self) -> None:
         assert (await self.http.post("/reset", json={})).status_code == 200
+        for resource in self.connector.resources.values():
+            if resource.own_field:  # as the check of activation leaves an account
+                assert (await self.session().ensure_field(resource.name, resource.own_field)).usable
 
     async def fault(self, fault: str, **more: object) -> None:
         """Switch a fault on, or a switch to `value`."""
@@ -89,6 +171,10 @@ class Bench:
         answer = await self.http.get("/records", params={"system": self.system, "resource": resource})
         found: list[dict[str, object]] = answer.json()["records"]
         return found
+
+    async def delete(self, resource: str, record_id: str) -> None:
+        """The owner deletes a record."""
+        await self.owner("DELETE", self.profile.path.format(resource=resource, id=record_id), {})
 
     async def owner(self, method: str, path: str, body: Mapping[str, object]) -> dict[str, object]:
         """What the account's owner does in the vendor's own program."""

@@ -9,7 +9,7 @@ import pytest_asyncio
 from shared.connectors.contract import Told
 from shared.connectors.hooks import secret_in
 from shared.connectors.registry import CONNECTORS
-from tests.contracts.connector_bench import WRITTEN, Bench, as_fields, benches_of
+from tests.contracts.connector_bench import PROFILES, WRITTEN, Bench, as_fields, benches_of
 from tests.contracts.connector_rawvendor import RawVendor, answer, raw_vendor
 from tests.support.waiting import until
 
@@ -30,7 +30,7 @@ TURNED = [(system, *turned) for system in SWITCHES for turned in SWITCHES[system
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def benches() -> AsyncIterator[Mapping[str, Bench]]:
-    async with benches_of(CONNECTORS) as found:
+    async with benches_of({name: CONNECTORS[name] for name in PROFILES}) as found:
         yield found
 
 
@@ -74,6 +74,26 @@ async def test_what_happens_to_a_record_is_told_by_the_hooks_of_its_kind(
         assert secret_in(body, bench.connector.hooks.secret_key) == f"secret-{kind}"
         told = Told(resource="clients", record_id=row.record_id, deletion=event == "destroy")
         assert list(bench.connector.changes_in(kind, body)) == [told]
+
+
+@pytest.mark.parametrize("system", ["clientify"])
+@pytest.mark.parametrize(
+    "shape",
+    ["hook_and_data", "hook_and_contact", "event_and_contact", "event_and_data_contact", "created_updated"],
+)
+async def test_one_slot_tells_what_happens_to_a_contact_in_every_shape(bench: Bench, shape: str) -> None:
+    await bench.fault("hook_shape", value=shape)
+    async with raw_vendor(answer("", status="500 Error")) as receiver:
+        await bench.session().register_hook("contacts", f"{receiver.base_url}/hooks/contacts", "s")
+        made = await bench.owner("POST", "/panel/contacts", {"first_name": "Uno", "email": "uno@uno.example"})
+        assert isinstance(made["body"], dict)
+        record_id = str(made["body"]["id"])
+        await bench.owner("PUT", f"/panel/contacts/{record_id}", {"remarks": "cambiado"})
+        await bench.owner("DELETE", f"/panel/contacts/{record_id}", {})
+        bodies = (await delivered(receiver, 3))["contacts"]
+    told = [each for body in bodies for each in bench.connector.changes_in("contacts", body)]
+    assert {each.record_id for each in told} == {record_id}
+    assert sorted(each.deletion for each in told) == [False, False, True]  # order is not kept
 
 
 @pytest.mark.parametrize("system", ["bitfactura"])

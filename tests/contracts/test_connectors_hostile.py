@@ -13,24 +13,25 @@ from shared.clock import SystemClock
 from shared.connectors.contract import Access, Session
 from shared.connectors.http import HttpWire, NotSent, PacedBudget, UnlimitedBudget
 from shared.connectors.registry import CONNECTORS
-from tests.contracts.connector_bench import LOOPBACK
+from tests.contracts.connector_bench import LOOPBACK, PROFILES, Profile
 from tests.contracts.connector_rawvendor import DROP, HANG, RawVendor, answer, raw_vendor
 from tests.support.ports import free_ports
 
 TOKEN = "S3cr3tS3cr3tS3cr3t/acme"
-Act = Callable[[Session], Coroutine[Any, Any, object]]
+Act = Callable[[Session, Profile], Coroutine[Any, Any, object]]
 
 READS: dict[str, Act] = {
-    "read": lambda session: session.read("clients", "7"),
-    "page": lambda session: session.page("clients"),
-    "look up": lambda session: session.by_reference("clients", "pu-1", {}),
+    "read": lambda session, of: session.read(of.customers, "7"),
+    "page": lambda session, of: session.page(of.customers),
+    "look up": lambda session, of: session.by_reference(of.customers, "pu-1", {}),
 }
 WRITES: dict[str, Act] = {
-    "create": lambda session: session.create("clients", {"name": "Uno"}, reference="pu-1"),
-    "update": lambda session: session.update("clients", "7", {"name": "Uno"}),
+    "create": lambda session, of: session.create(of.customers, {"name": "Uno"}, reference="pu-1"),
+    "update": lambda session, of: session.update(of.customers, "7", of.change),
 }
 
-every_system = pytest.mark.parametrize("system", sorted(CONNECTORS))
+every_system = pytest.mark.parametrize("system", sorted(PROFILES))
+of_one_family = pytest.mark.parametrize("system", [name for name, each in PROFILES.items() if each.auth])
 every_act = pytest.mark.parametrize("act", [*READS, *WRITES])
 
 
@@ -45,17 +46,22 @@ def session_at(base_url: str, system: str, wire: HttpWire, **settings: str) -> S
         account="a",
         base_url=base_url,
         credentials={"token": TOKEN},
-        settings={"seconds_per_call": "1", **settings},
+        settings={"seconds_per_call": "1", **PROFILES[system].raw, **settings},
     )
     return CONNECTORS[system].open(access, wire)
 
 
 async def outcome_of(vendor: RawVendor, system: str, act: str, wire: HttpWire) -> BaseException | None:
     try:
-        await {**READS, **WRITES}[act](session_at(vendor.base_url, system, wire))
+        await {**READS, **WRITES}[act](session_at(vendor.base_url, system, wire), PROFILES[system])
     except errors.PuenteError as problem:
         return problem
     return None
+
+
+def nothing(system: str) -> bytes:
+    """A list without records."""
+    return answer(PROFILES[system].answered([]))
 
 
 HTML = answer("<!DOCTYPE html><html><body>Service</body></html>", kind="text/html")
@@ -133,7 +139,7 @@ async def test_an_unusable_answer_becomes_the_error_that_loses_nothing(
         shown = shown.__cause__ or shown.__context__
 
 
-@every_system
+@of_one_family
 async def test_a_record_of_wrong_types_stands_beside_the_good_ones_with_its_field(
     wire: HttpWire, system: str
 ) -> None:
@@ -153,7 +159,7 @@ async def test_a_record_of_wrong_types_stands_beside_the_good_ones_with_its_fiel
         {"id": "6", "name": None, "email": ""},
     ]
     async with raw_vendor(answer(json.dumps(listed)), answer("[]")) as vendor:
-        page = await session_at(vendor.base_url, system, wire).page("clients")
+        page = await session_at(vendor.base_url, system, wire).page(PROFILES[system].customers)
     assert [row.record_id for row in page.rows] == ["1", "6"]
     assert page.rows[1].fields == {"name": None, "email": None}
     named = [(each.record_id, each.problem.field) for each in page.unreadable]
@@ -165,7 +171,7 @@ async def test_a_record_of_wrong_types_stands_beside_the_good_ones_with_its_fiel
 @every_system
 async def test_absent_keys_are_fields_that_are_not_shown(wire: HttpWire, system: str) -> None:
     async with raw_vendor(answer('{"id":7,"brand_new":{"a":[1.5]}}')) as vendor:
-        row = await session_at(vendor.base_url, system, wire).read("clients", "7")
+        row = await session_at(vendor.base_url, system, wire).read(PROFILES[system].customers, "7")
     assert row is not None
     assert row.fields == {}
 
@@ -175,26 +181,31 @@ async def test_another_record_than_the_one_asked_for_is_not_believed(wire: HttpW
     async with raw_vendor(answer('{"id":8,"name":"Otro"}')) as vendor:
         session = session_at(vendor.base_url, system, wire)
         with pytest.raises(errors.Retryable):
-            await session.read("clients", "7")
+            await session.read(PROFILES[system].customers, "7")
         with pytest.raises(errors.InDoubt):
-            await session.update("clients", "7", {"name": "Uno"})
+            await session.update(PROFILES[system].customers, "7", PROFILES[system].change)
 
 
 @every_system
 async def test_a_create_that_answers_an_odd_record_still_gives_its_id(wire: HttpWire, system: str) -> None:
-    async with raw_vendor(answer('{"id":9,"name":["odd"]}', status="201 Created")) as vendor:
-        row = await session_at(vendor.base_url, system, wire).create("clients", {"name": "x"}, reference="pu-1")
+    odd = json.dumps({"id": 9, PROFILES[system].seed_name: ["odd"]})
+    async with raw_vendor(answer(odd, status="201 Created")) as vendor:
+        row = await session_at(vendor.base_url, system, wire).create(
+            PROFILES[system].customers, {"name": "x"}, reference="pu-1"
+        )
     assert (row.record_id, row.fields) == ("9", {})
 
 
 @every_system
 async def test_an_update_that_answers_a_mere_ok_is_read_back(wire: HttpWire, system: str) -> None:
+    of = PROFILES[system]
     for said in ('"ok"', ""):
-        async with raw_vendor(answer(said), answer('{"id":7,"name":"Uno"}')) as vendor:
-            row = await session_at(vendor.base_url, system, wire).update("clients", "7", {"name": "Uno"})
+        async with raw_vendor(answer(said), answer(json.dumps({"id": 7, **of.shown}))) as vendor:
+            row = await session_at(vendor.base_url, system, wire).update(of.customers, "7", of.change)
             assert row is not None
-            assert row.fields["name"] == "Uno"
-            assert [request.split()[0] for request in vendor.requests] == [b"PUT", b"GET"]
+            assert {name: row.fields[name] for name in of.change} == of.change
+            verbs = [request.split()[0].decode() for request in vendor.requests]
+            assert (verbs[0], set(verbs[1:])) == (of.verb, {"GET"})
 
 
 @every_system
@@ -202,11 +213,11 @@ async def test_an_update_that_answers_a_mere_ok_is_read_back(wire: HttpWire, sys
 async def test_a_write_on_a_kept_connection_that_the_server_closes_is_sent_once(
     wire: HttpWire, system: str, act: str
 ) -> None:
-    async with raw_vendor(answer("[]"), DROP) as vendor:
+    async with raw_vendor(nothing(system), DROP) as vendor:
         session = session_at(vendor.base_url, system, wire)
-        await session.page("clients")
+        await session.page(PROFILES[system].customers)
         with pytest.raises(errors.InDoubt):
-            await WRITES[act](session)
+            await WRITES[act](session, PROFILES[system])
         assert len(vendor.requests) == 2
         assert vendor.connections == 1
 
@@ -215,10 +226,10 @@ async def test_a_write_on_a_kept_connection_that_the_server_closes_is_sent_once(
 async def test_a_read_on_a_kept_connection_that_the_server_closes_is_asked_again(
     wire: HttpWire, system: str
 ) -> None:
-    async with raw_vendor(answer("[]"), DROP, answer('{"id":7}')) as vendor:
+    async with raw_vendor(nothing(system), DROP, answer('{"id":7}')) as vendor:
         session = session_at(vendor.base_url, system, wire)
-        await session.page("clients")
-        assert await session.read("clients", "7") is not None
+        await session.page(PROFILES[system].customers)
+        assert await session.read(PROFILES[system].customers, "7") is not None
         assert len(vendor.requests) == 3
 
 
@@ -227,7 +238,7 @@ async def test_a_read_on_a_kept_connection_that_the_server_closes_is_asked_again
 async def test_a_closed_port_is_a_request_that_was_not_sent(wire: HttpWire, system: str, act: str) -> None:
     session = session_at(f"http://127.0.0.1:{free_ports(1)[0]}", system, wire)
     with pytest.raises(NotSent) as refused:
-        await {**READS, **WRITES}[act](session)
+        await {**READS, **WRITES}[act](session, PROFILES[system])
     assert refused.value.reason == "connection"
     assert not isinstance(refused.value, errors.InDoubt)
 
@@ -235,10 +246,10 @@ async def test_a_closed_port_is_a_request_that_was_not_sent(wire: HttpWire, syst
 @every_system
 @every_act
 async def test_a_vendor_without_tls_is_a_request_that_was_not_sent(wire: HttpWire, system: str, act: str) -> None:
-    async with raw_vendor(answer("[]")) as vendor:
+    async with raw_vendor(nothing(system)) as vendor:
         session = session_at(vendor.base_url.replace("http:", "https:"), system, wire)
         with pytest.raises(NotSent):
-            await {**READS, **WRITES}[act](session)
+            await {**READS, **WRITES}[act](session, PROFILES[system])
 
 
 @every_system
@@ -262,18 +273,18 @@ async def test_an_address_that_may_not_be_called_needs_an_operator(
     wire: HttpWire, system: str, base_url: str
 ) -> None:
     with pytest.raises(errors.NeedsOperator) as refused:
-        await session_at(base_url, system, wire).page("clients")
+        await session_at(base_url, system, wire).page(PROFILES[system].customers)
     assert refused.value.way_out
 
 
 @every_system
 async def test_a_name_is_checked_by_the_addresses_it_leads_to(system: str) -> None:
-    async with HttpWire(SystemClock(), UnlimitedBudget()) as strict, raw_vendor(answer("[]")) as vendor:
+    async with HttpWire(SystemClock(), UnlimitedBudget()) as strict, raw_vendor(nothing(system)) as vendor:
         port = vendor.base_url.rsplit(":", 1)[1]
         for host in ("localhost", "127.1", "0x7f.1"):
             for scheme in ("http", "https"):
                 with pytest.raises(errors.NeedsOperator):
-                    await session_at(f"{scheme}://{host}:{port}", system, strict).page("clients")
+                    await session_at(f"{scheme}://{host}:{port}", system, strict).page(PROFILES[system].customers)
         assert vendor.connections == 0
 
 
@@ -283,18 +294,18 @@ async def test_a_pause_that_the_vendor_asks_for_holds_for_every_call_of_the_acco
     throttled = answer("", status="429 Slow", Retry_After="1")
     async with (
         HttpWire(clock, PacedBudget(clock), LOOPBACK) as wire,
-        raw_vendor(throttled, answer("[]")) as vendor,
+        raw_vendor(throttled, nothing(system)) as vendor,
     ):
         session = session_at(vendor.base_url, system, wire)
         with pytest.raises(errors.Throttled) as asked:
-            await session.page("clients")
+            await session.page(PROFILES[system].customers)
         assert asked.value.retry_after == timedelta(seconds=1)
         started = clock.monotonic()
-        await session.page("clients")
+        await session.page(PROFILES[system].customers)
         assert clock.monotonic() - started >= 0.9
 
 
-@every_system
+@of_one_family
 @pytest.mark.parametrize(
     ("auth", "where"), [("header", b"Authorization: Bearer S3cr3t"), ("query", b"api_token=S3cr3t"), ("body", b"")]
 )
@@ -302,7 +313,9 @@ async def test_the_token_goes_where_the_setting_says_and_its_slash_is_encoded(
     wire: HttpWire, system: str, auth: str, where: bytes
 ) -> None:
     async with raw_vendor(answer('{"id":7}')) as vendor:
-        await session_at(vendor.base_url, system, wire, auth=auth).update("clients", "7", {"name": "x"})
+        await session_at(vendor.base_url, system, wire, auth=auth).update(
+            PROFILES[system].customers, "7", {"name": "x"}
+        )
         head, body = vendor.requests[0].split(b"\r\n\r\n")
         assert where in head
         assert (json.loads(body).get("api_token") == TOKEN) == (auth == "body")
@@ -312,10 +325,11 @@ async def test_the_token_goes_where_the_setting_says_and_its_slash_is_encoded(
 
 @every_system
 async def test_a_wrong_setting_or_token_needs_an_operator(wire: HttpWire, system: str) -> None:
-    for settings in ({"auth": "cookie"}, {"calls_per_minute": "many"}, {"seconds_per_call": "0"}):
+    wrong = dict([PROFILES[system].wrong_setting])
+    for settings in (wrong, {"calls_per_minute": "many"}, {"seconds_per_call": "0"}):
         with pytest.raises(errors.NeedsOperator):
-            await session_at("http://127.0.0.1:1", system, wire, **settings).page("clients")
+            await session_at("http://127.0.0.1:1", system, wire, **settings).page(PROFILES[system].customers)
     for token in ("", "   ", "a\nb", "a b", "ñ"):
         access = Access(account="a", base_url="http://127.0.0.1:1", credentials={"token": token})
         with pytest.raises(errors.NeedsOperator):
-            await CONNECTORS[system].open(access, wire).page("clients")
+            await CONNECTORS[system].open(access, wire).page(PROFILES[system].customers)

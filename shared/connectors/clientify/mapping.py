@@ -171,7 +171,8 @@ def _phone_fields(parts: Sequence[Object], regions: tuple[str, ...]) -> dict[str
     found: dict[str, Value] = {}
     for name in _PHONES:
         text = _text_of(_phone_part(parts, name), "phone")
-        found[name] = phones.international(text, regions) if text else None
+        is_number = CUSTOMER.fields[name].kind == "phone"
+        found[name] = phones.international(text, regions) if text and is_number else text
     return found
 
 

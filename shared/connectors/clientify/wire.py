@@ -303,10 +303,13 @@ def _is_no_key(response: Response) -> bool:
 
 
 async def _object_in(response: Response) -> Object:
-    """The object that an answer holds; {} for anything else: another site may stand at the address."""
+    """The object that an answer holds; {} for what is none: another site may stand at the address.
+
+    Raises NeedsOperator for a login page.
+    """
     try:
         found = await answers.json_of(response)
-    except errors.PuenteError:
+    except errors.Retryable:
         return {}
     return found if isinstance(found, dict) else {}
 
