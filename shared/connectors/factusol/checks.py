@@ -18,7 +18,7 @@ from shared.connectors.factusol import login, mapping
 from shared.connectors.factusol.columns import Columns
 from shared.connectors.factusol.numbers import Numbers, range_of
 from shared.connectors.factusol.wire import Api, NoSuchYear, RefusedCall, RefusedLogin
-from shared.connectors.factusol.years import Years, calendar_year, fixed_year
+from shared.connectors.factusol.years import Years, fixed_year, today
 
 _LABELS: Final = {
     "manufacturer": ("manufacturer's number", "código de fabricante"),
@@ -169,7 +169,7 @@ async def _tables(api: Api, years: Years, columns: Columns, numbers: Numbers) ->
     yield year
     if year.state == "failed":
         return
-    read = (await years.open()).read
+    read = (await years.in_use()).first
     names = await columns.of(read)
     lacking = [each for each in mapping.CLIENT.values() if each not in names]
     yield (
@@ -196,20 +196,31 @@ async def _tables(api: Api, years: Years, columns: Columns, numbers: Numbers) ->
 
 async def _year_found(api: Api, years: Years) -> Check:
     try:
-        found = await years.open()
+        found = await years.in_use()
     except (NoSuchYear, RefusedCall) as problem:
         offered = await years.another()
         more = (f" {offered} is there.", f" Existe {offered}.") if offered else ("", "")
         return finding(
             "year", "failed", problem.message + more[0], f"El ejercicio no está disponible.{more[1]}", _YEAR
         )
-    calendar = str(calendar_year(api.clock.now(), api.access))
-    if found.read != calendar and not fixed_year(api.access):
+    calendar = str(today(api.clock.now(), api.access).year)
+    if found.thin:
         return finding(
             "year",
             "warning",
-            f"{calendar} is not there yet; {found.read} is used until it is opened.",
-            f"El ejercicio {calendar} aún no está abierto; mientras tanto se usa {found.read}.",
+            f"{found.thin} is open with too few customers; {found.first} is used until they are carried over.",
+            f"El ejercicio {found.thin} tiene muy pocos clientes; se usa {found.first} hasta que se traspasen.",
+            Text(
+                en=f"Carry the customers over in Factusol, or set the account's `year` to {found.thin}.",
+                es=f"Traspase los clientes en Factusol, o ponga {found.thin} en `year` de la cuenta.",
+            ),
+        )
+    if found.first != calendar and not fixed_year(api.access):
+        return finding(
+            "year",
+            "warning",
+            f"{calendar} is not there yet; {found.first} is used until it is opened.",
+            f"El ejercicio {calendar} aún no está abierto; mientras tanto se usa {found.first}.",
         )
     used = ", ".join(found.years)
     return finding("year", "ok", f"The year in use is {used}.", f"El ejercicio en uso es {used}.")

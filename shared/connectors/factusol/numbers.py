@@ -7,7 +7,7 @@ intent before that.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from shared import errors
 from shared.connectors.contract import Access
@@ -39,10 +39,10 @@ class Numbers:
         self._api = api
         self._given = 0
 
-    async def choose(self, year: str, taken: Collection[str]) -> int:
-        """The next number of the range that nobody has. Raises NeedsOperator when the range is used up."""
+    async def choose(self, years: Sequence[str], taken: Collection[str]) -> int:
+        """The next number that nobody has in any of the years. Raises NeedsOperator when the range is used up."""
         low, high = range_of(self._api.access)
-        highest = await self.highest(year, low, high)
+        highest = max([await self.highest(year, low, high) for year in years])
         others = {int(each) for each in taken if each.isdigit() and low <= int(each) <= high}
         number = max(highest, self._given if low <= self._given <= high else 0, low - 1) + 1
         while number in others:

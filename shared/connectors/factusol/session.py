@@ -1,15 +1,11 @@
-"""One Factusol account, open: customers read, listed, searched and written, each answer proved where it may lie.
-
-A broken question is answered like one that found nothing. So "no row" is believed only when a COUNT with the same
-condition answers zero, which a question that was not understood never does.
-"""
+"""One Factusol account, open: customers read, listed, searched and written, in every fiscal year in use."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from datetime import date
-from typing import Final
+from typing import Final, TypeVar
 
 import structlog
 
@@ -27,26 +23,29 @@ from shared.connectors.contract import (
     Wire,
 )
 from shared.connectors.factusol import checks, countries, mapping, sql
+from shared.connectors.factusol.books import Books, Chunk, Held, counting
 from shared.connectors.factusol.columns import Columns
 from shared.connectors.factusol.numbers import Numbers
-from shared.connectors.factusol.wire import Api, RefusedRow
-from shared.connectors.factusol.years import Years, counted
+from shared.connectors.factusol.wire import Api, NoSuchYear, RefusedCall, RefusedRow, RefusedWrite
+from shared.connectors.factusol.years import Years
 from shared.connectors.values import Object
 from shared.model.normal import normal, tax_number
 from shared.model.record import Fields, Value
 
 _log = structlog.get_logger("puente.connectors")
 
-_FOUND_AT_MOST: Final = 50
+T = TypeVar("T")
+
 _SMALLEST: Final = -1
 # What is kept of the row as it stood: the rest is written without looking.
 _LOOKED_AT: Final = frozenset({"name", "email", "country", *mapping.PHONES})
-_Wanted = Callable[[int], bool]
+# What makes a row show what another year's row of the same customer shows.
+_CARRIED: Final = (mapping.TAX_KIND, *mapping.CLIENT.values())
 _CURSOR: Final = re.compile(r"(?:n(-?\d{1,10})|c(\d{4}-\d{2}-\d{2})\.(\d{1,10}))")
 
 
 class FactusolSession:
-    """Reads the newest year in use and keeps the columns and the token that it found."""
+    """Keeps the token, the years and the columns that it found."""
 
     def __init__(self, connector: Connector, access: Access, wire: Wire) -> None:
         self._connector = connector
@@ -54,15 +53,17 @@ class FactusolSession:
         self.access = self.api.access
         self.years = Years(self.api)
         self.columns = Columns(self.api)
+        self.books = Books(self.api, self.years, self.columns)
         self.numbers = Numbers(self.api)
+        self._closed: set[str] = set()
         self._form: countries.Form | None = None
 
     # Reading
 
     async def read(self, resource: str, record_id: str) -> Row | None:
-        year = (await self.years.open()).read
-        found = await self._row_of(year, record_id)
-        return None if found is None else mapping.customer_from_row(found, self.access)
+        sql.checked(record_id)
+        held = await self._asked(lambda: self.books.held(record_id))
+        return mapping.customer_from_row(counting(held), self.access) if held else None
 
     async def page(
         self, resource: str, cursor: str | None = None, *, newest_change_first: bool = False, bulk: bool = False
@@ -71,152 +72,164 @@ class FactusolSession:
         at = _CURSOR.fullmatch(cursor) if cursor is not None else None
         if cursor is not None and at is None:
             raise errors.Rejected("The cursor of a listing cannot be read.", field="cursor")
-        year = (await self.years.open()).read
         if newest_change_first or (at is not None and at[2]):
             place = (date.fromisoformat(at[2]), int(at[3])) if at is not None and at[2] else None
-            return await self._changes(year, place, bulk=bulk)
-        return await self._numbered(year, int(at[1]) if at is not None else _SMALLEST, bulk=bulk)
-
-    async def _numbered(self, year: str, last: int, *, bulk: bool) -> Page:
-        """The rows after a number. The last page is proved by counting what follows it."""
-        size = self.api.limits.page_size
-        names = await self.columns.of(year)
-        found = await self.api.select(year, sql.rows(names, sql.after(last), top=size), bulk=bulk)
-        page, highest = self._page_of(found, lambda number: number > last)
-        if len(found) >= size and highest is not None:
-            return Page(rows=page.rows, unreadable=page.unreadable, next=f"n{highest}")
-        reached = last if highest is None else highest
-        left = await counted(self.api, year, sql.after(reached), bulk=bulk)
-        if left and highest is None:
-            raise errors.Retryable(f"Factusol lists nothing after number {last} and counts {left} more.")
-        return Page(rows=page.rows, unreadable=page.unreadable, next=f"n{reached}" if left else None)
-
-    async def _changes(self, year: str, place: tuple[date, int] | None, *, bulk: bool) -> Page:
-        """Rows by the day of their change. Beside the first of them stand the newest numbers that show no day: a
-        writer that sets none must not stay unseen until everything is listed."""
-        size = self.api.limits.page_size
-        names = await self.columns.of(year)
-        if mapping.CHANGED not in names:
-            return await self._newest_numbers(year, "", bulk=bulk)
-        condition = sql.DATED if place is None else sql.before_change(*place)
-        order = f"{mapping.CHANGED} DESC, {mapping.KEY} DESC"
-        found = await self.api.select(year, sql.rows(names, condition, top=size, order=order), bulk=bulk)
-        fresh = [each for each in found if place is None or _is_before(each, place)]
-        page, _ = self._page_of(fresh, lambda _number: True)
-        following = _place_of(fresh[-1]) if len(found) >= size and fresh else None
-        if not fresh and await counted(self.api, year, condition, bulk=bulk):
-            raise errors.Retryable("Factusol lists no changes and counts some.")
-        if place is not None:
-            return Page(rows=page.rows, unreadable=page.unreadable, next=following)
-        undated = await self._newest_numbers(year, sql.UNDATED, bulk=bulk)
-        return Page(
-            rows=[*page.rows, *undated.rows],
-            unreadable=[*page.unreadable, *undated.unreadable],
-            next=following,
-        )
-
-    async def _newest_numbers(self, year: str, condition: str, *, bulk: bool) -> Page:
-        names = await self.columns.of(year)
-        query = sql.rows(names, condition, top=self.api.limits.page_size, order=f"{mapping.KEY} DESC")
-        return self._page_of(await self.api.select(year, query, bulk=bulk), lambda _number: True)[0]
-
-    def _page_of(self, found: Sequence[Object], wanted: _Wanted) -> tuple[Page, int | None]:
-        """The rows that were asked for, each once, and the highest number among them."""
-        rows: dict[str, Row] = {}
-        unreadable: list[Unreadable] = []
-        highest: int | None = None
-        for each in found:
-            try:
-                record_id = mapping.number(each.get(mapping.KEY))
-            except errors.Rejected as problem:
-                unreadable.append(Unreadable(record_id="", problem=problem))
-                continue
-            if not wanted(int(record_id)):
-                continue
-            highest = max(int(record_id), highest if highest is not None else int(record_id))
-            try:
-                rows.setdefault(record_id, mapping.customer_from_row(each, self.access))
-            except errors.Rejected as problem:
-                unreadable.append(Unreadable(record_id=record_id, problem=problem))
-        return Page(rows=list(rows.values()), unreadable=unreadable), highest
+            chunk = await self._asked(lambda: self.books.changed(place, bulk=bulk))
+        else:
+            last = int(at[1]) if at is not None else _SMALLEST
+            chunk = await self._asked(lambda: self.books.numbered(last, bulk=bulk))
+        rows, unreadable = self._mapped(chunk.rows)
+        unreadable += [Unreadable(record_id="", problem=problem) for problem in chunk.broken]
+        return Page(rows=rows, unreadable=unreadable, next=_following(chunk))
 
     async def search(self, resource: str, field_name: str, value: str) -> Sequence[Row]:
         if field_name not in self._connector.resources[resource].searchable:
             raise errors.Rejected(f"{resource} cannot be searched by {field_name}.", field=field_name)
-        year = (await self.years.open()).read
         condition = _condition(field_name, value)
-        names = await self.columns.of(year)
-        found = await self.api.select(year, sql.rows(names, condition, top=_FOUND_AT_MOST))
-        if not found and await counted(self.api, year, condition):
-            raise errors.Retryable("Factusol finds nothing and counts some.")
-        return self._page_of(found, lambda _number: True)[0].rows
+        found = await self._asked(lambda: self.books.search(condition))
+        return self._mapped(found)[0]
 
     async def by_reference(self, resource: str, reference: str, hint: Fields) -> Sequence[Row]:
         """The reference of a customer is its number."""
         found = await self.read(resource, reference)
         return [] if found is None else [found]
 
-    async def _row_of(self, year: str, record_id: str) -> Object | None:
-        """The columns of one customer; None when it was proved that there is none."""
-        condition = sql.numbered(record_id)
-        found = await self.api.select(year, sql.rows(await self.columns.of(year), condition, top=2))
+    def _mapped(self, found: Sequence[Object]) -> tuple[list[Row], list[Unreadable]]:
+        rows: list[Row] = []
+        unreadable: list[Unreadable] = []
         for each in found:
-            if mapping.number(each.get(mapping.KEY)) == str(int(record_id)):
-                return each
-        if found:
-            raise errors.Retryable("Factusol answered with another customer than the one asked for.")
-        if await counted(self.api, year, condition):
-            raise errors.Retryable("Factusol counts a customer and does not show it.")
-        return None
+            try:
+                rows.append(mapping.customer_from_row(each, self.access))
+            except errors.Rejected as problem:
+                unreadable.append(Unreadable(record_id=mapping.number(each.get(mapping.KEY)), problem=problem))
+        return rows, unreadable
+
+    async def _asked(self, ask: Callable[[], Awaitable[T]]) -> T:
+        """Ask, and ask once more where a year that was in use is closed by now."""
+        try:
+            return await ask()
+        except (NoSuchYear, RefusedCall):
+            before = await self.years.in_use()
+            self.years.forget()
+            if (await self.years.in_use()).years == before.years:
+                raise
+            return await ask()
 
     # Writing
 
     async def choose_key(self, resource: str, taken: Collection[str]) -> str:
-        return str(await self.numbers.choose((await self.years.open()).read, taken))
+        years = (await self.years.in_use()).years
+        return str(await self._asked(lambda: self.numbers.choose(years, taken)))
 
     async def create(self, resource: str, fields: Fields, *, reference: str) -> Row:
-        """Write the customer under the number `reference`."""
+        """Write the customer under the number `reference`: in the year that is read first, then in the others."""
         number = sql.checked(reference)
-        year = (await self.years.open()).read
-        row = mapping.row_from_customer(fields, {}, await self._usual_form(year), self.access)
-        today = mapping.date_on_wire(self.api.clock.now(), self.access)
+        first, *others = (await self.years.in_use()).years
+        new = self._new(number, fields, await self._usual_form(first))
+        try:
+            await self.api.insert(first, mapping.TABLE, await self._fitted(first, new))
+        except RefusedRow as refused:
+            return await self._as_it_stands(reference, fields, refused)
+        for year in others:
+            await self._beside(year, self.api.insert, new)
+        return await self._read_back(reference) or self._not_shown()
+
+    def _not_shown(self) -> Row:
+        raise errors.InDoubt("Written, and not shown yet.")
+
+    def _new(self, number: int, fields: Fields, form: countries.Form) -> Object:
+        day = mapping.date_on_wire(self.api.clock.now(), self.access)
         kind = mapping.tax_kind(fields.get("tax_no"))
-        new: Object = {
+        return {
             mapping.KEY: number,
             mapping.ACCOUNTING: number,
             **({mapping.TAX_KIND: kind} if kind is not None else {}),
-            **row,
-            mapping.MADE: today,
-            mapping.CHANGED: today,
+            **mapping.row_from_customer(fields, {}, form, self.access),
+            mapping.MADE: day,
+            mapping.CHANGED: day,
         }
-        try:
-            await self.api.insert(year, mapping.TABLE, await self._fitted(year, new))
-        except RefusedRow as refused:
-            return await self._as_it_stands(year, reference, fields, refused)
-        try:
-            found = await self._row_of(year, reference)
-        except errors.PuenteError as problem:
-            raise errors.InDoubt(f"Written, and not read back: {problem.message}") from None
-        if found is None:
-            raise errors.InDoubt("Written, and not shown yet.")
-        return self._mapped(found, reference)
 
-    async def _as_it_stands(self, year: str, reference: str, fields: Fields, refused: RefusedRow) -> Row:
+    async def _as_it_stands(self, reference: str, fields: Fields, refused: RefusedRow) -> Row:
         """What a refused number holds: our own row from an earlier try, somebody else's, or nothing.
 
         Either word may mean that the number is taken, and the row is what tells.
         """
-        found = await self._row_of(year, reference)
-        if found is None:
+        held = await self.books.held(reference)
+        if not held:
             if refused.exists:
                 raise errors.Retryable("Factusol says that a number is taken and shows nobody who has it.")
             raise refused
-        row = self._mapped(found, reference)
+        row = self._known(counting(held), reference)
         if self._shows(row, fields):
             return row
         raise errors.Taken(f"The customer's number {reference} was taken by another writer.")
 
-    def _mapped(self, found: Object, record_id: str) -> Row:
+    async def update(
+        self, resource: str, record_id: str, fields: Fields, *, whole: Fields | None = None
+    ) -> Row | None:
+        """Write a customer in each year in use that has it, last in the one that is read first."""
+        number = sql.checked(record_id)
+        years = (await self.years.in_use()).years
+        held: Held = {years[0]: {}}
+        if len(years) > 1 or fields.keys() & _LOOKED_AT:
+            held = await self._asked(lambda: self.books.held(record_id))
+        if not held:
+            return None
+        form = await self._usual_form(years[0])
+        day = mapping.date_on_wire(self.api.clock.now(), self.access)
+        counts = counting(held)
+        row = mapping.row_from_customer(fields, counts, form, self.access)
+        for year, each in reversed(list(held.items())):
+            # A row that did not count takes what the other shows: by its day of change it may count from now on.
+            behind = {} if each is counts else {name: counts[name] for name in _CARRIED if name in counts}
+            change = {mapping.KEY: number, **behind, **row, mapping.CHANGED: day}
+            if year != next(iter(held)):
+                await self._beside(year, self.api.update, change)
+            elif not await self._updated(year, change, record_id):
+                return None
+        return await self._read_back(record_id)
+
+    async def _updated(self, year: str, change: Object, record_id: str) -> bool:
+        """False when the row is not there: no word is known for that."""
+        try:
+            await self.api.update(year, mapping.TABLE, await self._fitted(year, change))
+        except RefusedRow:
+            if not await self.books.held(record_id):
+                return False
+            raise
+        return True
+
+    async def _beside(self, year: str, write: Callable[[str, str, Object], Awaitable[None]], row: Object) -> None:
+        """Write a row in a year beside the one that is read first. One that takes none is closed by now."""
+        if year in self._closed:
+            return
+        try:
+            await write(year, mapping.TABLE, await self._fitted(year, row))
+        except RefusedRow as refused:
+            says = refused.message
+        except (RefusedWrite, NoSuchYear, RefusedCall) as refused:
+            self._closed.add(year)
+            self.years.forget()
+            says = refused.message
+        else:
+            return
+        _log.warning(
+            "factusol.year_not_written",
+            account=self.access.account,
+            year=year,
+            record=mapping.number(row[mapping.KEY]),
+            says=says,
+        )
+
+    async def _read_back(self, record_id: str) -> Row | None:
+        """What a customer shows after a write. Whatever fails now, the write itself is not undone by it."""
+        try:
+            held = await self.books.held(record_id)
+        except errors.PuenteError as problem:
+            raise errors.InDoubt(f"Written, and not read back: {problem.message}") from None
+        return self._known(counting(held), record_id) if held else None
+
+    def _known(self, found: Object, record_id: str) -> Row:
         """A record that we know to be there; what of it cannot be read is found out by whoever reads it next."""
         try:
             return mapping.customer_from_row(found, self.access)
@@ -231,31 +244,6 @@ class FactusolSession:
             for name, value in sent.items()
             if name in resource.columns and resource.columns[name].writable
         )
-
-    async def update(
-        self, resource: str, record_id: str, fields: Fields, *, whole: Fields | None = None
-    ) -> Row | None:
-        number = sql.checked(record_id)
-        year = (await self.years.open()).read
-        old: Object | None = {}
-        if fields.keys() & _LOOKED_AT:
-            old = await self._row_of(year, record_id)
-        if old is None:
-            return None
-        row = mapping.row_from_customer(fields, old, await self._usual_form(year), self.access)
-        today = mapping.date_on_wire(self.api.clock.now(), self.access)
-        changes = await self._fitted(year, {mapping.KEY: number, **row, mapping.CHANGED: today})
-        try:
-            await self.api.update(year, mapping.TABLE, changes)
-        except RefusedRow:
-            # Whether the row is there decides: no word is known for one that is not.
-            if await self._row_of(year, record_id) is None:
-                return None
-            raise
-        try:
-            return await self.read(resource, record_id)
-        except errors.PuenteError as problem:
-            raise errors.InDoubt(f"Written, and not read back: {problem.message}") from None
 
     async def _fitted(self, year: str, row: Object) -> Object:
         """The row without columns that this installation lacks; one of them would refuse the whole row."""
@@ -322,14 +310,10 @@ def _condition(field_name: str, value: str) -> str:
     return f"EMACLI LIKE {sql.quoted(f'%{value.strip()}%')}"
 
 
-def _is_before(row: Object, place: tuple[date, int]) -> bool:
-    changed = mapping.day(row.get(mapping.CHANGED), mapping.CHANGED)
-    return changed is not None and (changed, int(mapping.number(row.get(mapping.KEY)))) < place
-
-
-def _place_of(row: Object) -> str | None:
-    changed = mapping.day(row.get(mapping.CHANGED), mapping.CHANGED)
-    return f"c{changed.isoformat()}.{mapping.number(row.get(mapping.KEY))}" if changed is not None else None
+def _following(chunk: Chunk) -> str | None:
+    if chunk.before is not None:
+        return f"c{chunk.before[0].isoformat()}.{chunk.before[1]}"
+    return None if chunk.after is None else f"n{chunk.after}"
 
 
 def _alike(resource: Resource, name: str, sent: Value, shown: Value, country: str) -> bool:

@@ -46,6 +46,10 @@ def checked(record_id: str) -> int:
     return int(record_id)
 
 
+def one_of(numbers: Sequence[int]) -> str:
+    return f"{KEY} IN ({', '.join(str(int(each)) for each in numbers)})"
+
+
 def after(last: int) -> str:
     return f"{KEY} > {last}"
 

@@ -38,6 +38,10 @@ class RefusedCall(errors.Retryable):
     """`KO`, also after the pauses."""
 
 
+class RefusedWrite(errors.InDoubt):
+    """`KO` to a write, also after the pauses: a closed year answers so, and nobody knows what else does."""
+
+
 class NoSuchYear(errors.NeedsOperator):
     """There is no database for this fiscal year."""
 
@@ -202,7 +206,10 @@ def _error_of(word: str, year: str, *, writes: bool) -> errors.PuenteError:
         return NoSuchYear(year)
     if word == "KO":
         if writes:
-            return errors.InDoubt("Factusol answered KO to a write; it may have happened.")
+            return RefusedWrite(
+                f"Factusol answers KO to a write in the year {year}; it may have happened.",
+                way_out="If the year is closed, open the next one in Factusol.",
+            )
         return RefusedCall(f"Factusol answers KO for the year {year}.")
     if writes:
         return RefusedRow(
