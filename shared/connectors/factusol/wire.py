@@ -45,10 +45,10 @@ class RefusedWrite(errors.InDoubt):
 class NoSuchYear(errors.NeedsOperator):
     """There is no database for this fiscal year."""
 
-    def __init__(self, year: str) -> None:
+    def __init__(self, year: str, *, instead: str = "") -> None:
         super().__init__(
             f"Factusol has no database for the year {year}.",
-            way_out="Open the year in Factusol, or set the account's `year` to one that is there.",
+            way_out=f"Open the year in Factusol, or set the account's `year` to {instead or 'one that is there'}.",
         )
         self.year = year
 

@@ -119,7 +119,10 @@ class Years:
         fixed = fixed_year(self._api.access)
         days = overlap_days(self._api.access)
         if fixed:
-            return InUse(years=[fixed], looked_at=now, sizes={fixed: await self.size(fixed)})
+            try:
+                return InUse(years=[fixed], looked_at=now, sizes={fixed: await self.size(fixed)})
+            except NoSuchYear:
+                raise await self._offered(fixed) from None
         calendar, before = str(day.year), str(day.year - 1)
         sizes, problems = await self._sizes([calendar, before])
         refused = problems.get(calendar)
@@ -129,7 +132,7 @@ class Years:
         ):
             # A year that answered before, or that must be open by now, is away for the moment: last year's
             # customers in its place would be old ones.
-            raise refused
+            raise await self._offered(calendar) if isinstance(refused, NoSuchYear) else refused
         first = calendar if refused is None else before
         thin = ""
         known = max(sizes.get(before, 0), self._largest.get(before, 0))
@@ -157,6 +160,10 @@ class Years:
             except (NoSuchYear, RefusedCall) as refused:
                 problems[year] = refused
         return sizes, problems
+
+    async def _offered(self, year: str) -> NoSuchYear:
+        """The error for a year that is not there, with the newest one that is."""
+        return NoSuchYear(year, instead=await self.another())
 
     async def another(self) -> str:
         """The newest year that is there, whatever the settings say; "" where none is found among the last few."""
