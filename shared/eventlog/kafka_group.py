@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
@@ -103,7 +103,7 @@ class KafkaSubscription:
             log.warning("the consumer did not leave its group in time and is cut off")
             await self._consumer._client.close()  # noqa: SLF001
 
-    async def next_batch(self, *, limit: int, wait: timedelta) -> Sequence[Entry]:
+    async def next_batch(self, *, limit: int, wait: timedelta, without: Collection[int] = ()) -> Sequence[Entry]:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + wait.total_seconds()
         while True:
@@ -114,10 +114,10 @@ class KafkaSubscription:
             with translated("read the log"):
                 if self._open.is_set():
                     await self._seed()
-                    await self._fetch(limit, remaining)
+                    await self._fetch(limit, remaining, without)
                 else:
                     await self._wait_open(min(remaining, _STEP_SECONDS))
-            entries = self._take(limit)
+            entries = self._take(limit, without)
             if entries or loop.time() >= deadline:
                 return entries
 
@@ -172,16 +172,23 @@ class KafkaSubscription:
             self._consumer.resume(*assigned)
         self._open.set()
 
-    async def _fetch(self, limit: int, seconds: float) -> None:
+    async def _fetch(self, limit: int, seconds: float, without: Collection[int]) -> None:
         """Ask for records and put them into `_fetched`.
 
         During a rebalance the client's call waits for its end, however long. So it runs in a task that may go on
         when our time is over: cancelling it would lose count of when we last asked.
         """
-        if self._fetched and not self._paused:
+        if not self._paused and any(entry.position.partition not in without for entry in self._fetched):
             return
         if self._fetching is None:
-            self._fetching = asyncio.create_task(self._get_many(limit, seconds))
+            wanted: list[TopicPartition] = []
+            if without:
+                wanted = [each for each in self._consumer.assignment() if each.partition not in without]
+            if without and not wanted:
+                # To the client no partition at all means every one.
+                await asyncio.sleep(seconds)
+                return
+            self._fetching = asyncio.create_task(self._get_many(wanted, limit, seconds))
         done, _ = await asyncio.wait({self._fetching}, timeout=seconds + _STEP_SECONDS)
         if not done:
             return
@@ -191,14 +198,21 @@ class KafkaSubscription:
             self._fetched += entries
         # Others belong to an assignment that has ended meanwhile, and come again with the next one.
 
-    async def _get_many(self, limit: int, seconds: float) -> tuple[int, list[Entry]]:
-        batches = await self._consumer.getmany(timeout_ms=int(seconds * 1000), max_records=limit)
+    async def _get_many(
+        self, wanted: Sequence[TopicPartition], limit: int, seconds: float
+    ) -> tuple[int, list[Entry]]:
+        batches = await self._consumer.getmany(*wanted, timeout_ms=int(seconds * 1000), max_records=limit)
         return self._epoch, [entry_of(record) for records in batches.values() for record in records]
 
-    def _take(self, limit: int) -> Sequence[Entry]:
+    def _take(self, limit: int, without: Collection[int]) -> Sequence[Entry]:
         if self._paused or not self._open.is_set():
             return ()
-        entries, self._fetched = self._fetched[:limit], self._fetched[limit:]
+        entries = [entry for entry in self._fetched if entry.position.partition not in without][:limit]
+        if len(entries) == len(self._fetched):
+            self._fetched = []
+        elif entries:
+            taken = {id(entry) for entry in entries}
+            self._fetched = [entry for entry in self._fetched if id(entry) not in taken]
         return entries
 
     async def _seed(self) -> None:

@@ -36,7 +36,7 @@ Promises about ownership hold where several processes share the work (tests/cont
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -128,8 +128,11 @@ class Subscription(Protocol):
         """The shards that are held now, as far as this process can know."""
         ...
 
-    async def next_batch(self, *, limit: int, wait: timedelta) -> Sequence[Entry]:
-        """Entries in order per partition. Keep calling it, also while paused: silence costs the membership."""
+    async def next_batch(self, *, limit: int, wait: timedelta, without: Collection[int] = ()) -> Sequence[Entry]:
+        """Entries in order per partition. Keep calling it, also while paused: silence costs the membership.
+
+        Entries of the partitions `without` stay where they are until a call that wants them.
+        """
         ...
 
     async def commit(self, *upto: Position) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -353,7 +353,7 @@ class SqliteSubscription:
     def shards(self) -> frozenset[int]:
         return frozenset() if self._ended else ALL_SHARDS
 
-    async def next_batch(self, *, limit: int, wait: timedelta) -> Sequence[Entry]:
+    async def next_batch(self, *, limit: int, wait: timedelta, without: Collection[int] = ()) -> Sequence[Entry]:
         self._callbacks.raise_failure()
         self._check_held()
         loop = asyncio.get_running_loop()
@@ -361,14 +361,15 @@ class SqliteSubscription:
         while True:
             rows: Sequence[Row] = ()
             self._owner.watch_appends()
+            closed = self._paused or PARTITION in without
             # The version is read first: what is committed between the two is found now or by the next look.
             version = await self._owner.data_version()
-            if not self._paused and version != self._version:
+            if not closed and version != self._version:
                 rows = await self._owner.rows(self._next, limit=limit)
             if rows and not self._paused:
                 self._next = rows[-1].offset + 1
                 return [entry_of(row) for row in rows]
-            if not self._paused:
+            if not closed:
                 self._version = version
             remaining = timedelta(seconds=deadline - loop.time())
             if remaining <= timedelta(0):

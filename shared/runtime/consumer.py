@@ -10,7 +10,6 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
-from functools import partial
 
 import structlog
 
@@ -18,7 +17,8 @@ from shared import errors, failpoints
 from shared.clock import Clock, NewId
 from shared.eventlog.port import Entry, EventLog, Position, Subscription
 from shared.flows.context import Outcome
-from shared.model.change import Change, shard_of
+from shared.model.change import SHARDS, Change, shard_of
+from shared.runtime.overflow import Overflow, PutAside
 from shared.runtime.runner import Job
 from shared.runtime.scheduler import Scheduler
 from shared.runtime.workspaces import Used, Workspaces
@@ -29,8 +29,13 @@ from shared.store.rows import Waiting
 _log = structlog.get_logger("puente.sync")
 
 GROUP = "puente.sync"
-_BATCH = 500
+# Few enough that decoding them does not hold up the looks that run beside it.
+_BATCH = 100
 _POLL = timedelta(milliseconds=250)
+# A commit is a round trip to the broker: one for all that was settled in this time.
+_COMMIT_EVERY = timedelta(milliseconds=50)
+# How long to wait for entries of the others, while a partition with enough in hand is left unread.
+_BREATH = timedelta(milliseconds=5)
 _FULL = 4000
 _DRAIN = timedelta(seconds=6)
 # A burst that tells every record once is answered by one listing, begun when it has calmed down for a moment.
@@ -102,6 +107,16 @@ class Consumer:
         self._store_away_since: datetime | None = None
         self._fatal: BaseException | None = None
         self._burst_until: dict[str, datetime] = {}
+        self._committed_at = float("-inf")
+        self._overflow = Overflow(
+            database=database,
+            clock=clock,
+            new_id=new_id,
+            is_shared=lambda: scheduler.is_shared,
+            settled=self._prefix.settle,
+            store_away=self._store_went_away,
+            failed=self._cannot_go_on,
+        )
 
     @property
     def shards(self) -> frozenset[int]:
@@ -133,16 +148,21 @@ class Consumer:
             subscription.pause()
         else:
             subscription.resume()
-        for entry in await subscription.next_batch(limit=_BATCH, wait=_POLL):
+        unread = self._overflow.full
+        recently = self._clock.monotonic() - self._committed_at < _COMMIT_EVERY.total_seconds()
+        wait = _BREATH if unread else _COMMIT_EVERY if recently else _POLL
+        for entry in await subscription.next_batch(limit=_BATCH, wait=wait, without=unread):
             await self._accept(entry)
         if self.store_away:
             await self._look_for_store()
-        await self._commit(subscription)
+        if self._clock.monotonic() - self._committed_at >= _COMMIT_EVERY.total_seconds():
+            await self._commit(subscription)
 
     async def _commit(self, subscription: Subscription) -> None:
         settled = self._prefix.take()
         if not settled:
             return
+        self._committed_at = self._clock.monotonic()
         try:
             await subscription.commit(*settled)
             failpoints.reach("offset committed")
@@ -151,6 +171,8 @@ class Consumer:
 
     async def _drain(self, subscription: Subscription) -> None:
         self._scheduler.drop(lambda job: job.origin == "change")
+        self._overflow.drop(range(SHARDS))
+        await self._overflow.rests(within=_DRAIN)
         await self._scheduler.stop(within=_DRAIN.total_seconds())
         await self._commit(subscription)
 
@@ -160,6 +182,8 @@ class Consumer:
     async def _revoked(self, shards: frozenset[int]) -> None:
         """Start nothing new of these shards, let what runs end for some seconds, commit, let go."""
         self._scheduler.drop(lambda job: shard_of(job.workspace_id) in shards)
+        self._overflow.drop(shards)
+        await self._overflow.rests(within=_DRAIN)
         await self._scheduler.drained(shards, within=_DRAIN.total_seconds())
         if self._subscription is not None:
             await self._commit(self._subscription)
@@ -207,14 +231,16 @@ class Consumer:
 
     async def _submit(self, entry: Entry, used: Used) -> None:
         change = entry.change
-        if not used.flows_of(change.account, change.resource):
+        flows = used.flows_of(change.account, change.resource)
+        if not flows:
             self._prefix.settle(entry.position)
             return
         if self._scheduler.count(change.workspace) >= self._budget and not self._scheduler.is_known(
             (change.account, change.resource, change.record_id, "")
         ):
-            await self._put_aside(change, used)
-            self._prefix.settle(entry.position)
+            # Too much of one workspace in memory: the store holds it until its turn comes.
+            flow_ids = tuple(flow.row.id for flow, _ in flows)
+            self._overflow.put(PutAside(position=entry.position, change=change, flow_ids=flow_ids))
             return
         job = job_of(change)
         settled = self._scheduler.submit(job)
@@ -232,7 +258,10 @@ class Consumer:
             self._retries.add(task)
             task.add_done_callback(self._retries.discard)
         else:
-            self._fatal = problem
+            self._cannot_go_on(problem)
+
+    def _cannot_go_on(self, problem: BaseException) -> None:
+        self._fatal = problem
 
     async def _again(self, position: Position, job: Job) -> None:
         """The store was away when this job ran: run it when the store is back. Its position stays unsettled."""
@@ -266,33 +295,8 @@ class Consumer:
             await self._clock.sleep(_POLL)
             return
         self._store_away_since = None
+        self._overflow.go_on()
         _log.info("store.back", away_s=round((self._clock.now() - since).total_seconds()))
-
-    async def _put_aside(self, change: Change, used: Used) -> None:
-        """Too much of one workspace in memory: the store holds it until its turn comes."""
-        now = self._clock.now()
-        for flow, _side in used.flows_of(change.account, change.resource):
-            row = self._waiting(change, flow.row.id, now, says="Put aside: this workspace changes very fast.")
-            await self._database.run(partial(waiting.fold_or_put, row=row))
-
-    def _waiting(self, change: Change, flow_id: str, now: datetime, *, says: str) -> Waiting:
-        return Waiting(
-            id=self._new_id(),
-            workspace_id=change.workspace,
-            flow_id=flow_id,
-            account_id=change.account,
-            resource=change.resource,
-            record_id=change.record_id,
-            reason="budget",
-            not_before=now,
-            first_seen=change.seen_at,
-            updated_at=now,
-            change_ids=(change.id,),
-            deletion=change.deletion,
-            mode=change.mode,
-            run=change.run,
-            says=says,
-        )
 
     async def _bury_unreadable(self, entry: Entry) -> None:
         """An authentic body that could not be read: a person sees it; a sweep stands in for what it told."""

@@ -34,7 +34,7 @@ from shared.store.standing import Standing
 _log = structlog.get_logger("puente.sync")
 
 # Reasons that a new word from the vendor may cure at once; the others keep their time and the change folds in.
-_CURED_BY_NEWS: frozenset[Reason] = frozenset(
+CURED_BY_NEWS: frozenset[Reason] = frozenset(
     {"recheck", "rejected", "bug", "ambiguous", "bound elsewhere", "in doubt", "other id"}
 )
 _REJECTED_WINDOW = 100
@@ -168,7 +168,7 @@ class Runner:
         if look.origin in {"person", "replay"}:
             return False
         is_news = look.origin == "change" or (listed is not None and _changed_since(listed, row))
-        if is_news and row.reason in _CURED_BY_NEWS:
+        if is_news and row.reason in CURED_BY_NEWS:
             return False
         if look.origin in {"sweep", "load"} and row.needs_person:
             return True

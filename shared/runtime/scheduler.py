@@ -7,6 +7,7 @@ its neighbours. Whoever submits a job gets a future that is done when the job is
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -16,12 +17,22 @@ from shared.model.change import shard_of
 from shared.runtime.runner import Job
 
 Key = tuple[str, str, str, str]
+# A round of the loop may take this long, in seconds, before workspaces with much work are held back.
+_CALM = 0.001
+_SMOOTH = 0.1
+_LEAST = 3
+_LATELY = 1.0
 Settled = asyncio.Future[list[Outcome]]
 
 
 class Scheduler:
     def __init__(
-        self, run: Callable[[Job], Awaitable[list[Outcome]]], *, running: int = 64, per_workspace: int = 24
+        self,
+        run: Callable[[Job], Awaitable[list[Outcome]]],
+        *,
+        running: int = 64,
+        per_workspace: int = 24,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._run = run
         self._limit = running
@@ -32,6 +43,10 @@ class Scheduler:
         self._busy: set[Key] = set()
         self._tasks: dict[asyncio.Task[None], str] = {}
         self._stopping = False
+        self._monotonic = monotonic
+        self._last_workspace = ""
+        self._mixed_at = float("-inf")
+        self._lag = 0.0
 
     def count(self, workspace_id: str) -> int:
         """Jobs of this workspace in memory, queued or running."""
@@ -40,6 +55,11 @@ class Scheduler:
     @property
     def total(self) -> int:
         return len(self._jobs) + len(self._tasks)
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether more than one workspace had work within the last second."""
+        return self._monotonic() - self._mixed_at < _LATELY
 
     def is_known(self, key: Key) -> bool:
         """Whether this record is queued or being looked at."""
@@ -55,6 +75,10 @@ class Scheduler:
         # A failure reaches whoever awaits it; nobody awaiting (all gone at a stop) is no error of its own.
         settled.add_done_callback(lambda done: done.cancelled() or done.exception())
         self._jobs[job.key] = (job, settled)
+        if job.workspace_id != self._last_workspace:
+            if self._last_workspace:
+                self._mixed_at = self._monotonic()
+            self._last_workspace = job.workspace_id
         self._queued.setdefault(job.workspace_id, deque()).append(job.key)
         self._start_some()
         return settled
@@ -118,13 +142,23 @@ class Scheduler:
 
     def _next_of(self, workspace_id: str, keys: deque[Key]) -> Key | None:
         """The first job of this workspace whose record is not being looked at just now."""
-        if self._active.get(workspace_id, 0) >= self._per_workspace:
+        if self._active.get(workspace_id, 0) >= self._share():
             return None
         for key in keys:
             if key not in self._busy:
                 keys.remove(key)
                 return key
         return None
+
+    def _share(self) -> int:
+        """How many jobs of one workspace may run now.
+
+        A step of a job waits for one step of each other that is ready. So a workspace that has company runs fewer
+        when the process cannot keep up (the loop comes round late), and all of its share when vendors are slow.
+        """
+        if not self.is_shared or self._lag <= _CALM:
+            return self._per_workspace
+        return max(min(_LEAST, self._per_workspace), int(self._per_workspace * _CALM / self._lag))
 
     async def _work(self, job: Job, settled: Settled) -> None:
         try:
@@ -145,4 +179,8 @@ class Scheduler:
                 self._active[job.workspace_id] = left
             else:
                 del self._active[job.workspace_id]
-            asyncio.get_running_loop().call_soon(self._start_some)
+            asyncio.get_running_loop().call_soon(self._after_one, self._monotonic())
+
+    def _after_one(self, ended_at: float) -> None:
+        self._lag += (self._monotonic() - ended_at - self._lag) * _SMOOTH
+        self._start_some()

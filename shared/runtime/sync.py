@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -11,22 +12,15 @@ import structlog
 
 from shared import errors
 from shared.clock import Clock
-from shared.flows.context import Outcome
 from shared.runtime.consumer import Consumer
+from shared.runtime.due import Due
 from shared.runtime.loader import Loader
-from shared.runtime.runner import Job, TooManyBugs
 from shared.runtime.scheduler import Scheduler
 from shared.runtime.sweeper import Sweeper
 from shared.runtime.workspaces import Workspaces
-from shared.store import waiting
 from shared.store.database import Database
-from shared.store.rows import Waiting
 
 _log = structlog.get_logger("puente.sync")
-
-_DUE_BATCH = 200
-_DUE_PER_WORKSPACE = 50
-_CLAIM = timedelta(minutes=2)
 
 Task = Callable[[frozenset[int], asyncio.TaskGroup], Awaitable[None]]
 
@@ -56,16 +50,13 @@ class Sync:
         also: tuple[Task, ...] = (),
     ) -> None:
         self._consumer = consumer
-        self._scheduler = scheduler
+        self._due = Due(database=database, workspaces=workspaces, scheduler=scheduler, clock=clock)
         self._sweeper = sweeper
         self._loader = loader
         self._workspaces = workspaces
-        self._database = database
         self._clock = clock
         self._rhythm = rhythm or Rhythm()
         self._also = also
-        self._claimed: dict[str, int] = {}
-        self._fatal: TooManyBugs | None = None
 
     @property
     def shards(self) -> frozenset[int]:
@@ -87,8 +78,8 @@ class Sync:
             async with asyncio.TaskGroup() as group:
                 consuming = group.create_task(self._consumer.run(stop))
                 timers = [
-                    group.create_task(self._every(self._rhythm.due, lambda _group: self._due())),
-                    group.create_task(self._every(self._rhythm.timers, self._timers)),
+                    group.create_task(self._take_up_due()),
+                    group.create_task(self._every_timer()),
                 ]
                 await consuming
                 for timer in timers:
@@ -98,15 +89,18 @@ class Sync:
         except* errors.PuenteError as problems:
             raise _first(problems) from problems
 
-    async def _every(self, rhythm: timedelta, work: Callable[[asyncio.TaskGroup], Awaitable[None]]) -> None:
-        """Do a piece of work again and again; while the store is away it only waits."""
+    async def _take_up_due(self) -> None:
+        while True:
+            with _while_away():
+                await self._due.look(self._consumer.shards)
+            await self._due.rest(self._rhythm.due)
+
+    async def _every_timer(self) -> None:
         async with asyncio.TaskGroup() as group:
             while True:
-                try:
-                    await work(group)
-                except errors.Retryable as problem:
-                    _log.debug("timer.waits", says=problem.message)
-                await self._clock.sleep(rhythm)
+                with _while_away():
+                    await self._timers(group)
+                await self._clock.sleep(self._rhythm.timers)
 
     async def _timers(self, group: asyncio.TaskGroup) -> None:
         shards = self._consumer.shards
@@ -116,57 +110,16 @@ class Sync:
             await task(shards, group)
         self._workspaces.forget_idle()
 
-    async def _due(self) -> None:
-        """Take up waiting rows whose time has come."""
-        if self._fatal is not None:
-            raise self._fatal
-        shards = self._consumer.shards
-        room = _DUE_BATCH - len(self._claimed)
-        if not shards or room <= 0:
-            return
-        now = self._clock.now()
-        rows = await self._database.read(
-            lambda connection: waiting.due(
-                connection, sorted(shards), now, limit=room, per_workspace=_DUE_PER_WORKSPACE
-            )
-        )
-        for row in rows:
-            if row.id not in self._claimed and not await self._is_paused(row):
-                self._take_up(row)
-
-    async def _is_paused(self, row: Waiting) -> bool:
-        """Rows of a paused flow keep waiting; they become due when it is resumed."""
-        used = await self._workspaces.get(row.workspace_id)
-        flow = used.flows.get(row.flow_id) if used is not None else None
-        if flow is not None and flow.row.state != "paused":
-            return False
-        until = self._clock.now() + timedelta(seconds=5 if flow is not None else 3600)
-        await self._database.run(lambda connection: waiting.postpone(connection, row, until))
-        return True
-
-    def _take_up(self, row: Waiting) -> None:
-        self._claimed[row.id] = row.version
-        job = Job(
-            workspace_id=row.workspace_id,
-            account_id=row.account_id,
-            resource=row.resource,
-            record_id=row.record_id,
-            origin="waiting",
-            flow_id=row.flow_id,
-            change_ids=list(row.change_ids),
-            deletion=row.deletion,
-            repair=row.mode == "repair",
-            waiting=row,
-        )
-        settled = self._scheduler.submit(job)
-        settled.add_done_callback(lambda done: self._taken(row, done))
-
-    def _taken(self, row: Waiting, done: asyncio.Future[list[Outcome]]) -> None:
-        self._claimed.pop(row.id, None)
-        if not done.cancelled() and isinstance(problem := done.exception(), TooManyBugs):
-            self._fatal = problem
-
 
 def _first(problems: BaseExceptionGroup[errors.PuenteError]) -> errors.PuenteError:
     found = problems.exceptions[0]
     return _first(found) if isinstance(found, BaseExceptionGroup) else found
+
+
+@contextmanager
+def _while_away() -> Iterator[None]:
+    """While the store is away a timer only waits: its next turn tries again."""
+    try:
+        yield
+    except errors.Retryable as problem:
+        _log.debug("timer.waits", says=problem.message)

@@ -16,16 +16,21 @@ async def upsert(
     rows: Sequence[Mapping[str, Any]],
     *,
     update: Sequence[str] | None = None,
+    keys: Sequence[str] | None = None,
+    also: Mapping[str, Any] | None = None,
 ) -> None:
-    """Insert rows, or set the `update` columns (default: all others) of rows whose primary key exists."""
+    """Insert rows, or set the `update` columns (default: all others) of rows whose key exists.
+
+    `keys` are the columns of a unique constraint (default: the primary key); `also` sets columns by an expression.
+    """
     if not rows:
         return
-    keys = [column.name for column in table.primary_key.columns]
+    keys = list(keys) if keys is not None else [column.name for column in table.primary_key.columns]
     names = list(update) if update is not None else [name for name in rows[0] if name not in keys]
     statement: Any = _insert(connection, table)
     if names:
         statement = statement.on_conflict_do_update(
-            index_elements=keys, set_={name: statement.excluded[name] for name in names}
+            index_elements=keys, set_={**{name: statement.excluded[name] for name in names}, **(also or {})}
         )
     else:
         statement = statement.on_conflict_do_nothing(index_elements=keys)

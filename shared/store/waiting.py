@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
-from sqlalchemy import Row, bindparam, delete, func, insert, select, update
+from sqlalchemy import Row, bindparam, delete, func, insert, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.model.change import shard_of
 from shared.store import tables
 from shared.store.rows import PERSON, Reason, Waiting
-from shared.store.sql import chunks, insert_or_ignore
+from shared.store.sql import chunks, insert_or_ignore, upsert
 
 _T = tables.waiting
 _KEPT_IDS = 20
@@ -83,9 +84,55 @@ async def fold(connection: AsyncConnection, row: Waiting) -> bool:
     return True
 
 
-async def fold_or_put(connection: AsyncConnection, row: Waiting) -> None:
-    if not await fold(connection, row):
-        await put(connection, row)
+async def put_aside(
+    connection: AsyncConnection, rows: Sequence[Waiting], *, cured: Collection[Reason] = ()
+) -> None:
+    """Save many waiting changes at once: a statement or two for each few hundred instead of two for each.
+
+    A change of a record that waits already is joined into its row, which keeps its reason and its time, unless the
+    reason is one of those that news cures (`cured`): then the row is due when the new one would be.
+    """
+    for some in chunks(_folded(rows), 500):
+        keys = [_key(row) for row in some]
+        found = await connection.execute(select(_T).where(tuple_(*_SAME).in_(keys)).with_for_update())
+        waits = {_key(old): old for old in map(waiting_of, found)}
+        joined = [
+            _joined(waits[key], row, cured) if key in waits else row for key, row in zip(keys, some, strict=True)
+        ]
+        # One that another process put there since the look is replaced, as `put` would; its version tells.
+        await upsert(
+            connection,
+            _T,
+            [_values(row) for row in joined],
+            keys=_SAME_NAMES,
+            update=_REPLACED,
+            also={"version": _T.c.version + 1},
+        )
+
+
+def _folded(rows: Sequence[Waiting]) -> list[Waiting]:
+    """One row for each key, in the order of the keys: two processes that meet lock in the same order."""
+    found: dict[tuple[str, ...], Waiting] = {}
+    for row in rows:
+        first = found.get(_key(row))
+        found[_key(row)] = row if first is None else _joined(first, row, ())
+    return [found[key] for key in sorted(found)]
+
+
+def _joined(old: Waiting, new: Waiting, cured: Collection[Reason]) -> Waiting:
+    kept = new if old.reason in cured else old
+    mode: Literal["repair", "nudge"] = "repair" if "repair" in {old.mode, new.mode} else "nudge"
+    return replace(
+        old,
+        reason=kept.reason,
+        not_before=kept.not_before,
+        says=kept.says,
+        updated_at=new.updated_at,
+        change_ids=_join(old.change_ids, new.change_ids),
+        deletion=old.deletion or new.deletion,
+        mode=mode,
+        run=new.run or old.run,
+    )
 
 
 async def clear(connection: AsyncConnection, row: Waiting) -> None:
@@ -104,16 +151,44 @@ async def clear_many(connection: AsyncConnection, rows: Sequence[Waiting]) -> No
 
 
 async def due(
-    connection: AsyncConnection, shards: Sequence[int], now: datetime, *, limit: int, per_workspace: int
+    connection: AsyncConnection,
+    shards: Sequence[int],
+    now: datetime,
+    *,
+    limit: int,
+    per_workspace: int,
+    without: Collection[str] = (),
 ) -> list[Waiting]:
-    """Rows whose time has come and that need no person, oldest first, no workspace taking more than its share."""
+    """Rows whose time has come and that need no person, oldest first, no workspace taking more than its share.
+
+    It looks at every due row, so workspaces that are known to have very many are left out (`without`) and asked
+    for with `due_of`, which looks at little more than it returns.
+    """
     rank = func.row_number().over(partition_by=_T.c.workspace_id, order_by=_T.c.not_before).label("rank")
     condition = [_T.c.needs_person.is_(False), _T.c.not_before <= now]
     if len(shards) < 64:
         condition.append(_T.c.shard.in_(list(shards)))
+    if without:
+        condition.append(_T.c.workspace_id.not_in(list(without)))
     inner = select(_T, rank).where(*condition).subquery()
     rows = await connection.execute(
         select(inner).where(inner.c.rank <= per_workspace).order_by(inner.c.not_before).limit(limit)
+    )
+    return [waiting_of(row) for row in rows]
+
+
+async def due_of(connection: AsyncConnection, workspace_id: str, now: datetime, *, limit: int) -> list[Waiting]:
+    """The due rows of one workspace, oldest first, as `due` gives them."""
+    rows = await connection.execute(
+        select(_T)
+        .where(
+            _T.c.needs_person.is_(False),
+            _T.c.shard == shard_of(workspace_id),
+            _T.c.workspace_id == workspace_id,
+            _T.c.not_before <= now,
+        )
+        .order_by(_T.c.not_before)
+        .limit(limit)
     )
     return [waiting_of(row) for row in rows]
 
@@ -146,11 +221,12 @@ async def dismiss(connection: AsyncConnection, ids: Sequence[str]) -> int:
     return gone
 
 
-async def postpone(connection: AsyncConnection, row: Waiting, until: datetime) -> None:
-    """Claim a row for a while, so that the next look does not take it again at once."""
-    await connection.execute(
-        update(_T).where(_T.c.id == row.id, _T.c.version == row.version).values(not_before=until)
-    )
+async def postpone(connection: AsyncConnection, rows: Sequence[tuple[Waiting, datetime]]) -> None:
+    """Have each row wait until its time, unless something was folded in since it was read."""
+    for row, until in rows:
+        await connection.execute(
+            update(_T).where(_T.c.id == row.id, _T.c.version == row.version).values(not_before=until)
+        )
 
 
 async def of_workspace(
@@ -240,6 +316,25 @@ _COLUMNS = (
     "says",
     "detail",
 )
+
+
+_SAME_NAMES = ("flow_id", "account_id", "resource", "record_id")
+_SAME = tuple(_T.c[name] for name in _SAME_NAMES)
+_REPLACED = (
+    "reason",
+    "needs_person",
+    "not_before",
+    "updated_at",
+    "change_ids",
+    "deletion",
+    "mode",
+    "run",
+    "says",
+)
+
+
+def _key(row: Waiting) -> tuple[str, str, str, str]:
+    return (row.flow_id, row.account_id, row.resource, row.record_id)
 
 
 def _values(row: Waiting) -> dict[str, Any]:

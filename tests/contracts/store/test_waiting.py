@@ -91,6 +91,69 @@ async def test_a_change_folds_into_a_waiting_row_and_leaves_its_reason_and_time(
     assert (row.change_ids, row.version) == (["c1", "c2"], 2)
 
 
+async def test_many_are_put_aside_at_once_each_as_if_alone(store: Database) -> None:
+    await _put(store, made.waiting(reason="throttled", not_before=made.LATER, change_ids=["c1"]))
+    many = [
+        made.waiting(id=f"w{n:04}", record_id=f"R{n}", reason="budget", change_ids=[f"c{n}"])
+        for n in range(2, 1200)
+    ]
+    again = made.waiting(id="again", record_id="R7", reason="budget", change_ids=["later"], deletion=True)
+    known = made.waiting(id="known", reason="budget", change_ids=["c9"], mode="repair", run="r1")
+    await store.run(lambda connection: waiting.put_aside(connection, [*many, again, known]))
+    row = await _the(store)
+    assert (row.reason, row.not_before, row.version) == ("throttled", made.LATER, 2)
+    assert (row.change_ids, row.mode, row.run) == (["c1", "c9"], "repair", "r1")
+    seventh = await _the(store, "w0007")
+    assert (seventh.change_ids, seventh.deletion, seventh.version) == (["c7", "later"], True, 1)
+    rows = await store.read(lambda connection: waiting.of_workspace(connection, "shop", limit=5000))
+    assert len(rows) == 1199
+    assert {each.reason for each in rows if each.id != "w1"} == {"budget"}
+
+
+async def test_news_cures_a_row_that_was_buried_and_leaves_the_others_buried(store: Database) -> None:
+    buried = {"rejected": "R1", "loop": "R2"}
+    for reason, record_id in buried.items():
+        await _put(store, made.waiting(id=record_id, record_id=record_id, reason=reason, detail=b"sealed"))
+    news = [made.waiting(id=f"n{each}", record_id=each, reason="budget") for each in buried.values()]
+    await store.run(lambda connection: waiting.put_aside(connection, news, cured={"rejected"}))
+    assert [each.reason for each in (await _the(store, "R1"), await _the(store, "R2"))] == ["budget", "loop"]
+    assert await _due(store) == ["R1"]
+
+
+async def test_two_processes_that_put_the_same_many_aside_leave_one_row_each(
+    open_store: Open,
+) -> None:
+    async def put(name: str) -> None:
+        rows = [
+            made.waiting(id=f"{name}{n}", record_id=f"R{n}", reason="budget", change_ids=[name])
+            for n in range(300)
+        ]
+        if name == "b":
+            rows.reverse()
+        await open_store().run(lambda connection: waiting.put_aside(connection, rows))
+
+    await asyncio.gather(put("a"), put("b"))
+    rows = await open_store().read(lambda connection: waiting.of_workspace(connection, "shop", limit=1000))
+    assert len(rows) == 300
+    assert {each.version for each in rows} == {2}
+
+
+async def test_the_due_rows_of_one_workspace_and_of_all_the_others(store: Database) -> None:
+    await _put(
+        store,
+        *(made.waiting(id=f"f{n}", record_id=f"{n}", not_before=made.NOW - timedelta(n)) for n in range(5)),
+        made.waiting(id="later", record_id="later", not_before=made.LATER),
+        made.waiting(id="buried", record_id="buried", reason="rejected"),
+        made.waiting(id="calm", workspace_id="calm", flow_id="calm-customers"),
+    )
+    mine = await store.read(lambda connection: waiting.due_of(connection, "shop", made.NOW, limit=3))
+    assert [each.id for each in mine] == ["f4", "f3", "f2"]
+    others = await store.read(
+        lambda connection: waiting.due(connection, ALL, made.NOW, limit=9, per_workspace=9, without={"shop"})
+    )
+    assert [each.id for each in others] == ["calm"]
+
+
 async def test_a_settled_row_is_cleared_only_if_nothing_was_folded_in(store: Database) -> None:
     await _put(store, made.waiting())
     read = await _the(store)
@@ -164,7 +227,7 @@ async def test_waking_retrying_and_dismissing_take_any_number(store: Database) -
 async def test_a_claimed_row_is_not_taken_again_at_once(store: Database) -> None:
     await _put(store, made.waiting())
     row = await _the(store)
-    await store.run(lambda connection: waiting.postpone(connection, row, made.LATER))
+    await store.run(lambda connection: waiting.postpone(connection, [(row, made.LATER)]))
     assert await _due(store) == []
     assert await _due(store, at=timedelta(minutes=5)) == ["w1"]
 

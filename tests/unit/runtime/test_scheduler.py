@@ -126,3 +126,44 @@ async def test_a_failure_reaches_whoever_waits_and_the_next_look_runs() -> None:
     with pytest.raises(ValueError, match="broken"):
         await failed
     assert await scheduler.submit(job("1")) == []
+
+
+class Turning:
+    """A monotonic time that moves on by `step` seconds at each look: how late the loop comes round."""
+
+    def __init__(self) -> None:
+        self.step = 0.0
+        self._now = 100.0
+
+    def __call__(self) -> float:
+        self._now += self.step
+        return self._now
+
+
+async def _most_at_once(step: float, *, company: bool) -> int:
+    """How many jobs of one workspace ran at once at last, where each look at the time takes `step` seconds."""
+    running: set[str] = set()
+    time, most = Turning(), 0
+
+    async def run(each: Job) -> list[Outcome]:
+        nonlocal most
+        running.add(each.record_id)
+        await asyncio.sleep(0)
+        most = max(most, len(running)) if int(each.record_id) >= 200 else 0
+        running.discard(each.record_id)
+        return []
+
+    scheduler = Scheduler(run, per_workspace=24, monotonic=time)
+    time.step = step
+    if company:
+        await scheduler.submit(job("0", "calm"))
+    for number in range(400):
+        scheduler.submit(job(str(number), "flood"))
+    await scheduler.quiet()
+    return most
+
+
+async def test_a_workspace_with_company_runs_fewer_at_once_when_the_process_cannot_keep_up() -> None:
+    assert await _most_at_once(0.000002, company=True) == 24
+    assert await _most_at_once(0.0005, company=False) == 24
+    assert await _most_at_once(0.0005, company=True) < 12
