@@ -82,6 +82,7 @@ class Place:
             database=opened.database,
             clock=opened.clock,
             new_id=opened.new_id,
+            why_unreadable=lambda change: "",
             budget=BUDGET,
         )
 
