@@ -84,6 +84,11 @@ async def fold(connection: AsyncConnection, row: Waiting) -> bool:
     return True
 
 
+async def fold_or_put(connection: AsyncConnection, row: Waiting) -> None:
+    if not await fold(connection, row):
+        await put(connection, row)
+
+
 async def put_aside(
     connection: AsyncConnection, rows: Sequence[Waiting], *, cured: Collection[Reason] = ()
 ) -> None:
