@@ -35,6 +35,38 @@ class SystemClock:
         await asyncio.sleep(max(0.0, duration.total_seconds()))
 
 
+class FastClock:
+    """The clock of a test rig, one for all its processes: it shows `start` at the real moment `since` and runs
+    `speed` times as fast from there on."""
+
+    def __init__(self, *, speed: float, since: datetime, start: datetime) -> None:
+        self.speed = speed
+        self._since = since
+        self._start = start
+
+    def now(self) -> datetime:
+        return self._start + (datetime.now(UTC) - self._since) * self.speed
+
+    def monotonic(self) -> float:
+        return time.monotonic() * self.speed
+
+    async def sleep(self, duration: timedelta) -> None:
+        await asyncio.sleep(max(0.0, machine_seconds(self, duration)))
+
+
+def machine_seconds(clock: Clock, duration: timedelta) -> float:
+    """How long `duration` of this clock takes on the machine's, by which sockets and tasks are timed."""
+    return duration.total_seconds() / (clock.speed if isinstance(clock, FastClock) else 1.0)
+
+
+def clock_of(text: str) -> Clock:
+    """The machine's clock, or the rig's from `speed@since@start`, both moments in ISO 8601. Raises ValueError."""
+    if not text:
+        return SystemClock()
+    speed, since, start = text.split("@")
+    return FastClock(speed=float(speed), since=datetime.fromisoformat(since), start=datetime.fromisoformat(start))
+
+
 class ManualClock:
     """A clock that stands still until `advance` is called; sleepers wake in order of their deadline."""
 

@@ -15,6 +15,7 @@ from shared import errors
 Place = Literal[
     "decided",
     "intent saved",
+    "write sent",
     "write answered",
     "binding saved",
     "base saved",
@@ -38,6 +39,11 @@ def arm(text: str) -> None:
         if action not in {"kill", "freeze"} or not (count or "1").isdigit():
             raise errors.Misconfigured(f"The failpoint {part!r} cannot be read.", setting="PUENTE_RIG_FAILPOINTS")
         _armed[place] = (action, int(count or "1"))
+
+
+def armed() -> bool:
+    """Whether any place of this process may stop it."""
+    return bool(_armed)
 
 
 def reach(place: Place) -> None:

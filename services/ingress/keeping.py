@@ -17,7 +17,7 @@ from typing import Final, Literal, cast
 
 from services.ingress.counts import Counts
 from services.ingress.gaps import Gap, Gaps
-from shared import errors
+from shared import errors, failpoints
 from shared.clock import NewId
 from shared.eventlog.port import EventLog, Position
 from shared.eventlog.spool import Spool
@@ -108,6 +108,7 @@ class Keeper:
                 self._proof_wanted = True
                 self._log_went(problem)
             else:
+                failpoints.reach("appended")
                 return "log"
         self._spoolings += 1
         try:
@@ -117,6 +118,7 @@ class Keeper:
             raise Unstored from problem
         finally:
             self._spoolings += 1
+        failpoints.reach("spooled")
         self._spool_up = True
         self._spooled += len(changes)
         self._work.set()
@@ -240,5 +242,6 @@ class _Acknowledging:
 
     async def append(self, *changes: Change) -> Position:
         position = await self._log.append(*changes)
+        failpoints.reach("spool forwarded")
         self._taken()
         return position

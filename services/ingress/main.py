@@ -22,7 +22,7 @@ from services.ingress.gaps import Gaps
 from services.ingress.keeping import Keeper, Patience
 from services.ingress.settings import Settings
 from services.ingress.strangers import Strangers
-from shared import clock, errors
+from shared import clock, errors, failpoints
 from shared.connectors.contract import Connector
 from shared.connectors.registry import CONNECTORS
 from shared.eventlog.port import EventLog
@@ -44,7 +44,8 @@ async def run(settings: Settings) -> int:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    machine = clock.SystemClock()
+    machine = clock.clock_of(settings.rig_clock)
+    failpoints.arm(settings.rig_failpoints)
     events = event_log(settings.log_url, clock=machine)
     try:
         await serve(settings, log=events, machine=machine, stop=stop, on_ready=_settle)

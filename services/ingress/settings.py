@@ -58,6 +58,8 @@ class Settings(BaseSettings):
     spool_bytes: int = Field(default=1024**3, ge=1024 * 1024)
     stranger_burst: int = Field(default=60, ge=1)
     stranger_per_second: float = Field(default=1, gt=0)
+    rig_clock: str = ""
+    rig_failpoints: str = ""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["json", "text"] = "json"
 

@@ -16,6 +16,7 @@ from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from services.sandbox.app import World, create_app
+from services.sandbox.clock import rig_time
 from services.sandbox.control import systems_of
 from services.sandbox.endpoint import ABORT_EXTENSION
 
@@ -110,14 +111,16 @@ async def _started(server: uvicorn.Server, serving: asyncio.Task[None]) -> None:
         await asyncio.sleep(0.005)
 
 
-async def serve(host: str, port: int, as_json: bool, seed: int | None = None) -> None:
+async def serve(host: str, port: int, as_json: bool, seed: int | None = None, rig_clock: str = "") -> None:
     """Serve until SIGINT or SIGTERM. With `as_json` the first line says where everything is."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for name in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(name, stop.set)
     try:
-        async with running(host=host, port=port, seed=seed) as sandbox:
+        now, speed = rig_time(rig_clock)
+        world = World(seed=seed, clock=now, speed=speed)
+        async with running(world, host=host, port=port) as sandbox:
             sys.stdout.write(_hello(sandbox, as_json=as_json))
             sys.stdout.flush()
             await stop.wait()
@@ -140,8 +143,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=DEFAULT_PORT, help="0 takes a free one")
     parser.add_argument("--seed", type=int, default=None, help="the same seed makes the same tokens and ids")
+    parser.add_argument("--rig-clock", default="", help="for a rig: the clock that it shares, SPEED@SINCE@START")
     parser.add_argument("--json", action="store_true", help="print where everything is as one line of JSON")
     given = parser.parse_args(arguments)
     with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(serve(given.host, given.port, given.json, given.seed))
+        asyncio.run(serve(given.host, given.port, given.json, given.seed, given.rig_clock))
     return 0

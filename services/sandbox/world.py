@@ -29,10 +29,11 @@ class World:
         *,
         seed: int | None = None,
         clock: Callable[[], datetime] = utc_now,
+        speed: float = 1.0,
         systems: Sequence[System] = SERVED,
     ) -> None:
         self.systems = {system.name: system for system in systems}
-        self.clock = VendorClock(clock)
+        self.clock = VendorClock(clock, speed)
         self.random = random.Random(seed)  # noqa: S311 - made-up tokens that a test must be able to repeat
         self.switches = SwitchBoard({system.name: system.switches for system in systems})
         self.faults = FaultBoard()

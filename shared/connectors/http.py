@@ -24,8 +24,8 @@ import aiohttp
 import aiohttp.abc
 from yarl import URL
 
-from shared import errors
-from shared.clock import Clock
+from shared import errors, failpoints
+from shared.clock import Clock, machine_seconds
 from shared.connectors import answers
 from shared.connectors.answers import json_of, redact
 from shared.connectors.budgets import PacedBudget, UnlimitedBudget, budget_key
@@ -108,6 +108,7 @@ class _Flight:
     """Whether a connection was in hand: from then on something may have left."""
 
     connected: bool = False
+    writes: bool = False
 
 
 class _CheckedResolver(aiohttp.abc.AbstractResolver):
@@ -147,6 +148,12 @@ async def _no_second_send(
         raise _DroppedError from problem
 
 
+async def _body_left(_session: aiohttp.ClientSession, context: object, _params: object) -> None:
+    flight = getattr(context, "trace_request_ctx", None)
+    if isinstance(flight, _Flight) and flight.writes:
+        failpoints.reach("write sent")
+
+
 def _trace() -> aiohttp.TraceConfig:
     async def in_hand(_session: aiohttp.ClientSession, context: object, _params: object) -> None:
         flight = getattr(context, "trace_request_ctx", None)
@@ -156,6 +163,8 @@ def _trace() -> aiohttp.TraceConfig:
     config = aiohttp.TraceConfig()
     config.on_connection_create_end.append(in_hand)
     config.on_connection_reuseconn.append(in_hand)
+    if failpoints.armed():
+        config.on_request_chunk_sent.append(_body_left)
     return config
 
 
@@ -255,7 +264,7 @@ class HttpWire:
         return session
 
     async def _call(self, url: URL, limits: Limits, request: Request) -> Response | _Failure:
-        flight = _Flight()
+        flight = _Flight(writes=request.writes)
         kind: Literal["refused", "name", "certificate", "connection", "timeout", "dropped", "oversize", "bad url"]
         try:
             async with self._session(url.scheme).request(
@@ -264,7 +273,7 @@ class HttpWire:
                 data=request.body,
                 headers=request.headers,
                 allow_redirects=False,
-                timeout=aiohttp.ClientTimeout(total=limits.timeout.total_seconds()),
+                timeout=aiohttp.ClientTimeout(total=machine_seconds(self._clock, limits.timeout)),
                 trace_request_ctx=flight,
             ) as answer:
                 body = await self._body(answer)

@@ -58,18 +58,28 @@ _HERE_AT_ONCE = 16
 def limits_of(limits: Limits, access: Access) -> Limits:
     """The vendor's limits as the account's settings change them: calls a minute, calls at once, seconds a call.
 
+    Raises NeedsOperator for any setting of an account that is no number in its range.
+
     An account on this machine's loopback has wide limits unless its settings say otherwise.
     """
     if _is_here(access.base_url):
         limits = replace(limits, per_minute=_HERE_PER_MINUTE, concurrent=_HERE_AT_ONCE)
+    visible_after(timedelta(0), access.settings)
     return replace(
         limits,
-        per_minute=_number(access, "calls_per_minute", limits.per_minute, most=600_000),
-        concurrent=_number(access, "calls_at_once", limits.concurrent, most=200),
+        per_minute=_number(access.settings, "calls_per_minute", limits.per_minute, most=600_000),
+        concurrent=_number(access.settings, "calls_at_once", limits.concurrent, most=200),
         timeout=timedelta(
-            seconds=_number(access, "seconds_per_call", int(limits.timeout.total_seconds()), most=300)
+            seconds=_number(access.settings, "seconds_per_call", int(limits.timeout.total_seconds()), most=300)
         ),
     )
+
+
+def visible_after(declared: timedelta, settings: Mapping[str, str]) -> timedelta:
+    """How long after a write an account may still not show it: what its connector declares, or longer, as the
+    account's setting says. Never shorter: looking too early would find nothing and make a second record.
+    """
+    return max(declared, timedelta(seconds=_number(settings, "visible_after_seconds", 0, most=3600)))
 
 
 def _is_here(base_url: str) -> bool:
@@ -80,8 +90,8 @@ def _is_here(base_url: str) -> bool:
         return False
 
 
-def _number(access: Access, name: str, default: int, *, most: int) -> int:
-    text = access.settings.get(name, "").strip()
+def _number(settings: Mapping[str, str], name: str, default: int, *, most: int) -> int:
+    text = settings.get(name, "").strip()
     if not text:
         return default
     if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= most):

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from shared.connectors.contract import Resource, Row, Session
+from shared.connectors.settings import visible_after
 from shared.flows.spec import Flow, IdField, Options, Side, TwoWay
 from shared.model import remarks
 from shared.model.normal import NORMALISER, is_empty, normal
@@ -96,6 +97,11 @@ class FlowContext:
 
     def resource_name(self, side: Side) -> str:
         return self.spec.end(side).resource_name
+
+    def visible_after(self, side: Side) -> timedelta:
+        """How long after a write this account may still not show it."""
+        access = self.accounts[side]
+        return visible_after(self.resource(side).visible_after, access.settings)
 
     def session(self, side: Side) -> Session:
         return self.sessions[side]

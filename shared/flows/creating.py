@@ -25,11 +25,16 @@ from shared.store import bindings, intents, sweeps
 from shared.store.rows import Binding, Intent, PairBase, Seen, SideBase
 from shared.store.settlement import Settlement
 
+# A hook that is read within this time of its arrival is no late one.
+_PROMPT = timedelta(seconds=10)
+# A vendor's clock may be that far behind ours.
+_CLOCKS_DIFFER = timedelta(minutes=2)
+
 
 async def create(desk: Desk, row: Row, own: Seen, fields: Mapping[str, Any], subject: str) -> Outcome:
     """Make the counterpart, intent first."""
     flow, look = desk.flow, desk.look
-    await _index_is_complete(desk)
+    await _index_is_complete(desk, row)
     chosen_id = await chosen.choose(desk)
     now = desk.now
     intent = Intent(
@@ -89,24 +94,48 @@ def scope(desk: Desk) -> str:
 
 def looked_for_at(flow: FlowContext, target: Side, intent: Intent) -> datetime:
     """From when an unanswered create may be looked for: looking earlier would find nothing and double it."""
-    return intent.deadline + flow.resource(target).visible_after
+    return intent.deadline + flow.visible_after(target)
 
 
-async def _index_is_complete(desk: Desk) -> None:
+async def _index_is_complete(desk: Desk, row: Row) -> None:
     """Creating is safe only if everything that exists on the other side has been seen; else ask for a sweep."""
     flow, target = desk.flow, desk.look.side.other
     account, resource = flow.accounts[target].id, flow.resource_name(target)
-    row = await desk.read(lambda connection: sweeps.find(connection, account, resource))
+    sweep = await desk.read(lambda connection: sweeps.find(connection, account, resource))
     age = desk.settings.index_max_age.total_seconds()
     await idfield.is_filled(desk)
-    if sweeps.is_complete(row, now=desk.now, max_age_seconds=age):
+    since = _listed_since(desk, row)
+    if sweeps.is_complete(sweep, now=desk.now, max_age_seconds=age, since=since):
         return
     await desk.run(lambda connection: sweeps.request(connection, account, resource, now=desk.now))
     raise Waits(
         "index",
         f"{flow.spec.end(target).connector.title} is listed before anything is made there.",
-        until=desk.now + timedelta(seconds=1),
+        until=desk.now + _listing_pause(desk),
     )
+
+
+def _listed_since(desk: Desk, row: Row) -> datetime | None:
+    """The moment from which the other side's listing must date, where we are late; None where we are not.
+
+    A record that is looked at when its hook comes is ahead of the same one typed in on the other side. One that
+    comes late (its hook was lost, waited behind a crash, was put aside) is not: that other one's hook may have
+    come meanwhile and not be read yet, so that only a listing tells of it.
+    """
+    look = desk.look
+    if isinstance(desk.flow.spec, Document):
+        return None  # nobody types in what a document becomes
+    late = look.told_at is not None and desk.now - look.told_at > _PROMPT
+    if not late and look.origin not in {"sweep", "waiting"}:
+        return None
+    known = look.waiting.first_seen if look.waiting is not None else look.told_at or desk.now
+    return known if row.changed_at is None else min(known, row.changed_at + _CLOCKS_DIFFER)
+
+
+def _listing_pause(desk: Desk) -> timedelta:
+    """A listing takes seconds to minutes; whoever waits for it looks ever more rarely."""
+    tries = desk.look.waiting.tries if desk.look.waiting is not None else 0
+    return timedelta(seconds=min(2**tries, 8))
 
 
 async def _send_create(desk: Desk, row: Row, own: Seen, fields: Mapping[str, Any], intent: Intent) -> Outcome:
@@ -213,6 +242,7 @@ async def resume(desk: Desk, row: Row, own: Seen, fields: Mapping[str, Any], pen
     """A create of this record was sent, or not, and nobody knows: look for it; make it if it is not there."""
     flow, target = desk.flow, desk.look.side.other
     resource = flow.resource(target)
+    await _index_is_complete(desk, row)
     intent = await taken_over(desk, pending)
     if resource.look_up is LookUp.NONE:
         raise Waits(
@@ -234,6 +264,8 @@ async def resume(desk: Desk, row: Row, own: Seen, fields: Mapping[str, Any], pen
     if found is not None:
         await desk.close_intent(intent)
         return await pairing.bind(desk, row, own, found)
+    # A look through a long list takes longer than a write may: the write gets its own time, if it is still ours.
+    intent = await taken_over(desk, intent)
     return await _send_create(desk, row, own, fields, intent)
 
 

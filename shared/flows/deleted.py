@@ -27,7 +27,7 @@ async def deleted_before_bound(desk: Desk) -> Outcome | None:
     maker = await _maker(desk, found[look.record_id].get("_carries", ""))
     if maker is None or maker.kind != "create" or maker.flow_id != flow.row.id:
         return None
-    visible = maker.opened_at + flow.resource(look.side).visible_after
+    visible = maker.opened_at + flow.visible_after(look.side)
     if desk.now < visible:
         raise Waits("stale", "The record was made moments ago and is not shown now.", until=visible)
     taken = await creating.taken_over(desk, maker)

@@ -330,7 +330,7 @@ def _plain(value: Any) -> Any:
 
 
 def stale_until(desk: Desk, written_at: datetime, side: Side) -> datetime:
-    return written_at + desk.flow.resource(side).visible_after
+    return written_at + desk.flow.visible_after(side)
 
 
 def in_doubt_error(problem: errors.InDoubt, intent: Intent, now: datetime) -> errors.InDoubt:

@@ -152,7 +152,7 @@ class Engine:
             if ended is not None:
                 return ended
             return await desk.settle("gone", "The record is not there.", save=Settlement(now=now, forget=[key]))
-        visible = binding.created_at + flow.resource(look.side).visible_after
+        visible = binding.created_at + flow.visible_after(look.side)
         if now < visible:
             raise Waits("stale", "The record was made moments ago and is not shown yet.", until=visible)
         if is_gone(binding, look.side):

@@ -75,7 +75,7 @@ async def open_intent(desk: Desk, binding: Binding) -> tuple[Intent | None, Bind
     flow, look = desk.flow, desk.look
     rows = await desk.open_intents(binding)
     for each in rows:
-        if each.kind == "create" and desk.now >= each.deadline + flow.resource(look.side.other).visible_after:
+        if each.kind == "create" and desk.now >= each.deadline + flow.visible_after(look.side.other):
             await _close_surplus(desk, each)
     found = next((each for each in rows if each.kind == "update"), None)
     if found is None:
@@ -120,7 +120,7 @@ async def _close_surplus(desk: Desk, intent: Intent) -> None:
 
 def remember_sent(base: PairBase, intent: Intent, desk: Desk) -> PairBase:
     """Add what an unconfirmed write sent to what counts as ours, for as long as it may still land."""
-    until = desk.now + desk.settings.attempt_limit + desk.flow.resource(Side.LEFT).visible_after
+    until = desk.now + desk.settings.attempt_limit + desk.flow.visible_after(Side.LEFT)
     sides = {side: base.of(side.value) for side in Side}
     for side in Side:
         sent = sent_of(intent.sent, side)
@@ -229,7 +229,7 @@ def doubt_unchanged(desk: Desk, binding: Binding) -> None:
     """
     look = desk.look
     told_later = look.told_at is not None and look.told_at > max(binding.updated_at, binding.created_at)
-    pause = desk.flow.resource(look.side).visible_after
+    pause = desk.flow.visible_after(look.side)
     if look.origin != "change" or not pause:
         return
     if look.deletion or (told_later and not _is_ours(desk, binding)):
@@ -405,7 +405,7 @@ def _says(desk: Desk, writes: Mapping[Side, Fields]) -> str:
 
 async def counterpart_gone(desk: Desk, binding: Binding, side: Side, held: Intent | None) -> Outcome:
     """The record that we wanted to read or write is not there any more."""
-    visible = binding.created_at + desk.flow.resource(side).visible_after
+    visible = binding.created_at + desk.flow.visible_after(side)
     if desk.now < visible:
         raise Waits("stale", "The counterpart was made moments ago and is not shown yet.", until=visible)
     key = (desk.flow.accounts[side].id, desk.flow.resource_name(side), binding.id_of(side.value))

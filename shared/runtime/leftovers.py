@@ -53,7 +53,7 @@ class Leftovers:
         if flow is None or flow.row.state == "paused":
             return None
         side = Side(row.side)
-        if now < row.deadline + flow.resource(side.other).visible_after + _GRACE:
+        if now < row.deadline + flow.visible_after(side.other) + _GRACE:
             return None
         return Job(
             workspace_id=row.workspace_id,

@@ -11,7 +11,7 @@ from datetime import timedelta
 from functools import partial
 
 from shared import failpoints
-from shared.clock import Clock, NewId, SystemClock, time_ordered_ids
+from shared.clock import Clock, NewId, clock_of, time_ordered_ids
 from shared.connectors.http import HttpWire
 from shared.connectors.registry import CONNECTORS
 from shared.eventlog.port import EventLog
@@ -56,7 +56,7 @@ async def opened(
     settings: Settings, *, clock: Clock | None = None, migrate: bool | None = None
 ) -> AsyncIterator[Parts]:
     """Open the store and the way to the vendors. On the embedded forms the store is made and migrated here."""
-    clock = clock or SystemClock()
+    clock = clock or clock_of(settings.rig_clock)
     if settings.rig_failpoints:
         failpoints.arm(settings.rig_failpoints)
     keys = load_keys(settings)

@@ -19,7 +19,7 @@ from typing import Literal
 import structlog
 
 from shared import errors
-from shared.clock import Clock, NewId
+from shared.clock import Clock, NewId, machine_seconds
 from shared.connectors.contract import Row
 from shared.flows.context import FlowContext, Look, Origin, Outcome
 from shared.flows.desk import look_up
@@ -185,7 +185,7 @@ class Runner:
         try:
             # A look that waits in the store holds nobody up: it may read a whole list to find what it had made.
             limit = self._engine.settings.attempt_limit * (1 if look.origin == "change" else 10)
-            async with asyncio.timeout(limit.total_seconds()):
+            async with asyncio.timeout(machine_seconds(self._clock, limit)):
                 outcome = await self._engine.handle(flow, look, row, standing=standing)
         except StoreUnreachable:
             raise

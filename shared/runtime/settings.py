@@ -52,6 +52,7 @@ class Settings(BaseSettings):
     budget_changes: int = Field(default=500, ge=10)
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["json", "text"] = "json"
+    rig_clock: str = ""
     rig_failpoints: str = ""
     rig_without: str = ""
 

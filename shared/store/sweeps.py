@@ -107,11 +107,16 @@ async def request(
     return (await connection.execute(update(_T).where(*condition).values(**values))).rowcount
 
 
-def is_complete(sweep: Sweep | None, *, now: datetime, max_age_seconds: float) -> bool:
-    """Whether the index of this resource is complete since the last gap and young enough to create by."""
+def is_complete(
+    sweep: Sweep | None, *, now: datetime, max_age_seconds: float, since: datetime | None = None
+) -> bool:
+    """Whether the index of this resource is complete since the last gap (and `since`) and young enough to
+    create by."""
     if sweep is None or sweep.complete_at is None or sweep.seen_until is None:
         return False
     if sweep.gap_at is not None and sweep.seen_until < sweep.gap_at:
+        return False
+    if since is not None and sweep.seen_until < since:
         return False
     return (now - sweep.seen_until).total_seconds() <= max_age_seconds
 

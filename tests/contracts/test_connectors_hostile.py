@@ -326,7 +326,8 @@ async def test_the_token_goes_where_the_setting_says_and_its_slash_is_encoded(
 @every_system
 async def test_a_wrong_setting_or_token_needs_an_operator(wire: HttpWire, system: str) -> None:
     wrong = dict([PROFILES[system].wrong_setting])
-    for settings in (wrong, {"calls_per_minute": "many"}, {"seconds_per_call": "0"}):
+    late = {"visible_after_seconds": "a while"}
+    for settings in (wrong, {"calls_per_minute": "many"}, {"seconds_per_call": "0"}, late):
         with pytest.raises(errors.NeedsOperator):
             await session_at("http://127.0.0.1:1", system, wire, **settings).page(PROFILES[system].customers)
     for token in ("", "   ", "a\nb", "a b", "ñ"):

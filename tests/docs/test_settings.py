@@ -18,7 +18,7 @@ from tests.docs import pages
 
 FIELDS: dict[str, FieldInfo] = dict(DoorSettings.model_fields) | dict(Settings.model_fields)
 COMMANDS_ONLY = {"PUENTE_LANG", "PUENTE_MOVE_STORE_URL"}
-TESTS_ONLY = {"PUENTE_RIG_FAILPOINTS", "PUENTE_RIG_WITHOUT"}
+TESTS_ONLY = {"PUENTE_RIG_CLOCK", "PUENTE_RIG_FAILPOINTS", "PUENTE_RIG_WITHOUT"}
 
 
 def table() -> dict[str, list[str]]:

@@ -29,6 +29,7 @@ def main() -> int:
             faults=not given.no_faults,
             without=given.without,
             aimed=given.aimed,
+            aims=[name.strip() for name in given.aims.split(",") if name.strip()],
             minutes=given.minutes,
             records=given.records,
         )
@@ -47,10 +48,11 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.kill", description=__doc__)
     parser.add_argument("--kills", type=int, default=100, help="end after so many kills")
     parser.add_argument("--seed", type=int, default=1, help="the same seed repeats the schedule")
-    parser.add_argument("--rate", type=float, default=5.0, help="what people do, times a second")
+    parser.add_argument("--rate", type=float, default=3.0, help="what people do, times a second")
     parser.add_argument("--minutes", type=float, default=60.0, help="strike no longer than this")
     parser.add_argument("--records", type=int, default=60, help="clients that were there before")
-    parser.add_argument("--aimed", type=float, default=0.5, help="share of starts of a sync with a failpoint")
+    parser.add_argument("--aimed", type=float, default=0.8, help="share of starts of a sync with a failpoint")
+    parser.add_argument("--aims", default="", help="aim at these failpoints only, separated by commas")
     parser.add_argument("--no-faults", action="store_true", help="vendors do not fail")
     parser.add_argument("--without", default="", help="guards left out, to see what the rig reports then")
     parser.add_argument("--ledger", type=Path, default=LEDGER)

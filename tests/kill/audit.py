@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Final, Literal
 
 from shared.flows.catalog import asunto_bitfactura_sugester as asuntos
@@ -32,8 +33,8 @@ Kind = Literal[
     "ended",
 ]
 
-# An edit that comes so long after the last one of the other side is no conflict: it must stand.
-LATE: Final = 120.0
+# An edit that comes so long after the other side's, which had been carried over before, is no conflict.
+LATE: Final = timedelta(minutes=2)
 _SIDES: Final = (LEFT, RIGHT)
 
 
@@ -198,8 +199,21 @@ class _Audit:
             return
         ordered = sorted(wrote.items(), key=lambda each: each[1][1])
         (_, (_, first_at)), (side, (_, last_at)) = ordered[0], ordered[-1]
-        if last_at - first_at >= LATE and shown != last[side]:
+        carried = self._carried(found, name, after=first_at, before=last_at)
+        if carried and last_at - first_at >= LATE and shown != last[side]:
             yield from self._unless_explained("late edit lost", says, found)
+
+    def _carried(
+        self, found: Mapping[str, Sequence[Json]], name: str, *, after: datetime, before: datetime
+    ) -> bool:
+        """Whether the field was written between these moments: then the one edit met the other side without it."""
+        told = [
+            attempt
+            for side in _SIDES
+            for each in found[side]
+            for attempt in self._books.told.get((f"{side}/clients", str(each["id"])), ())
+        ]
+        return any(after < each.at < before and name in each.fields for each in told)
 
     # Documents
 

@@ -10,7 +10,6 @@ from typing import Any
 import msgspec
 from sqlalchemy import select
 
-from shared.clock import SystemClock
 from shared.connectors.registry import CONNECTORS
 from shared.eventlog.port import Entry
 from shared.runtime import administration, views
@@ -64,7 +63,7 @@ def settings_of(place: Place) -> Settings:
 
 
 async def read(place: Place) -> Books:
-    async with opened(settings_of(place), clock=SystemClock(), migrate=False) as parts, opened_log(parts) as log:
+    async with opened(settings_of(place), clock=place.clock, migrate=False) as parts, opened_log(parts) as log:
         used = await administration.used_of(parts, WORKSPACE)
         bridge = next(iter(used.directory.bridges))
         told = await _attempts(parts)
@@ -88,7 +87,7 @@ async def read(place: Place) -> Books:
 
 async def retry_what_waits(place: Place) -> int:
     """Make due what only waits for its time, as a person may; the number of rows."""
-    async with opened(settings_of(place), clock=SystemClock(), migrate=False) as parts:
+    async with opened(settings_of(place), clock=place.clock, migrate=False) as parts:
         rows = await parts.database.read(lambda each: waiting.of_workspace(each, WORKSPACE, limit=_ALL))
         ids = [row.id for row in rows if not row.needs_person and row.not_before > parts.clock.now()]
         return await parts.database.run(lambda each: waiting.retry(each, ids, parts.clock.now()))

@@ -11,9 +11,12 @@ import random
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from time import monotonic
 from typing import Final
 
+from shared.clock import Clock
+from tests.kill.place import SPEED
 from tests.kill.vendors import Json, Refused, Vendors
 
 LEFT: Final = "bitfactura"
@@ -24,7 +27,7 @@ DOMAIN: Final = "@rig.example"
 _FIELDS: Final = ("city", "street", "post_code", "note", "shortcut", "name", "phone")
 # Puente stops a pair that is written six times in ten minutes and asks a person; people are not that busy.
 _EDITS_IN_WINDOW: Final = 3
-_WINDOW: Final = 600.0
+_WINDOW: Final = 600.0 / SPEED
 
 
 @dataclass
@@ -33,13 +36,12 @@ class Client:
 
     marker: str
     ids: dict[str, int] = field(default_factory=dict)
-    wrote: dict[str, dict[str, tuple[str, float]]] = field(default_factory=dict)
+    wrote: dict[str, dict[str, tuple[str, datetime]]] = field(default_factory=dict)
     made_on: set[str] = field(default_factory=set)
     deleted_on: set[str] = field(default_factory=set)
     edited_at: deque[float] = field(default_factory=lambda: deque(maxlen=20))
 
-    def note(self, side: str, values: Mapping[str, str]) -> None:
-        now = monotonic()
+    def note(self, side: str, values: Mapping[str, str], now: datetime) -> None:
         for name, value in values.items():
             self.wrote.setdefault(name, {})[side] = (value, now)
 
@@ -64,11 +66,12 @@ class Invoice:
 class Driver:
     """Acts `rate` times a second until it is stopped. The same seed makes the same choices in the same order."""
 
-    def __init__(self, vendors: Vendors, seed: int, *, rate: float) -> None:
+    def __init__(self, vendors: Vendors, clock: Clock, seed: int, *, rate: float) -> None:
         self.clients: dict[str, Client] = {}
         self.invoices: dict[str, Invoice] = {}
         self.acts: Counter[str] = Counter()
         self._vendors = vendors
+        self._clock = clock
         self._chance = random.Random(f"{seed}/driver")  # noqa: S311 - people, no secret
         self._rate = rate
         self._number = 0
@@ -94,7 +97,7 @@ class Driver:
                 body = {"system": side, "resource": "clients", "records": [fields]}
                 client.ids[side] = (await self._vendors.post("seed", body))["ids"][0]
                 client.made_on.add(side)
-                client.note(side, fields)
+                client.note(side, fields, self._clock.now())
 
     async def run(self, stop: asyncio.Event) -> None:
         looking = asyncio.create_task(self._keep_looking(stop))
@@ -224,14 +227,14 @@ class Driver:
         made: Json = await self._vendors.act(side, "POST", f"{PATHS[side]}.json", {"client": fields})
         client.ids[side] = made["id"]
         client.made_on.add(side)
-        client.note(side, fields)
+        client.note(side, fields, self._clock.now())
 
     async def _write(self, client: Client, side: str, name: str) -> None:
         value = self._value(name)
         client.edited_at.append(monotonic())
         body = {"client": {name: value}}
         await self._vendors.act(side, "PUT", f"{PATHS[side]}/{client.ids[side]}.json", body)
-        client.note(side, {name: value})
+        client.note(side, {name: value}, self._clock.now())
 
     def _new(self) -> tuple[Client, dict[str, str]]:
         self._number += 1

@@ -2,39 +2,52 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
+from shared.clock import Clock, clock_of
 from shared.keys import generate_ring
+from tests.kill import sabotage
+from tests.kill.nursery import SABOTAGE, Forked
 from tests.kill.vendors import Vendors
 from tests.support import kafka as kafkas
 from tests.support import ports
 from tests.support import postgres as databases
-from tests.support.processes import Process, clean_environment, python
+from tests.support.processes import Process, python
 
 WORKSPACE: Final = "acme"
 SYSTEMS: Final = ("bitfactura", "sugester")
 SOON: Final = timedelta(seconds=90)
+_LONGEST: Final = timedelta(minutes=10)
 ROOT: Final = Path(__file__).resolve().parents[2]
+_SANDBOX: Final = ("-m", "services.sandbox", "--port", "0", "--json")
 
 _LOG_OPTIONS: Final = "session_timeout=3&heartbeat=1&rebalance_timeout=9"
-_ACCOUNT: Final = ("--setting", "calls_per_minute=60000", "--setting", "seconds_per_call=4")
+# All times are of the rig's clock, which runs `SPEED` times as fast as the machine's.
+SPEED: Final = 5.0
+SYNCS: Final = ("sync-1", "sync-2", "sync-3")
+VISIBLE_AFTER: Final = 60
+_ACCOUNT: Final = tuple(
+    word
+    for setting in ("calls_per_minute=60000", "seconds_per_call=40", f"visible_after_seconds={VISIBLE_AFTER}")
+    for word in ("--setting", setting)
+)
 # Short times, so that a kill costs seconds. A lost hook is made good by the next sweep.
 _TIMES: Final = {
-    "PUENTE_SWEEP_SECONDS": "15",
-    "PUENTE_INDEX_MAX_AGE_SECONDS": "900",
-    "PUENTE_ATTEMPT_SECONDS": "5",
-    "PUENTE_FULL_SWEEP_HOURS": "0.05",
+    "PUENTE_SWEEP_SECONDS": "120",
+    "PUENTE_INDEX_MAX_AGE_SECONDS": "4500",
+    "PUENTE_ATTEMPT_SECONDS": "60",
+    "PUENTE_FULL_SWEEP_HOURS": "0.25",
+    "PUENTE_STORE_PATIENCE_MINUTES": "150",
 }
 
 # At the end sweeps are asked for; own ones beside them would keep the workspace from ever being quiet.
-CALM: Final = {"PUENTE_SWEEP_SECONDS": "300"}
+CALM: Final = {"PUENTE_SWEEP_SECONDS": "1500"}
 
 
 class CommandFailed(AssertionError):
@@ -44,14 +57,12 @@ class CommandFailed(AssertionError):
 class Service:
     """A process of Puente that is started again and again, each time with failpoints of its own."""
 
-    def __init__(
-        self, name: str, command: tuple[str, ...], env: Mapping[str, str], port: int, folder: Path
-    ) -> None:
+    def __init__(self, name: str, module: str, env: Mapping[str, str], port: int, folder: Path) -> None:
         self.name = name
         self.url = f"http://127.0.0.1:{port}"
         self.failpoints = ""
         self.starts = 0
-        self._command = command
+        self._module = module
         self._env = dict(env) | {"PUENTE_PORT": str(port)}
         self._folder = folder
         self.process: Process | None = None
@@ -60,7 +71,7 @@ class Service:
         self.failpoints = failpoints
         self.starts += 1
         env = self._env | ({"PUENTE_RIG_FAILPOINTS": failpoints} if failpoints else {}) | more
-        self.process = Process(self._command, name=self.name, folder=self._folder, env=env, cwd=ROOT)
+        self.process = Forked(self._module, name=self.name, folder=self._folder, env=env, cwd=ROOT)
         self.process.start()
 
     @property
@@ -90,21 +101,28 @@ class Place:
     vendors: Vendors
     services: Mapping[str, Service]
     env: Mapping[str, str] = field(repr=False)
+    clock: Clock
 
     async def puente(self, *arguments: str, given: str = "", codes: tuple[int, ...] = (0,)) -> Any:
         """What `puente ARGUMENTS --json` prints. Raises CommandFailed for an exit code not in `codes`."""
-        child = await asyncio.create_subprocess_exec(
-            *python("-m", "services.cli.main", *arguments, "--json"),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            env=clean_environment(self.env),
+        typed = self.folder / "typed"
+        typed.write_text(given)
+        command = Forked(
+            "services.cli.main",
+            *arguments,
+            "--json",
+            name="puente",
+            folder=self.folder,
+            env=self.env,
             cwd=ROOT,
+            given=typed,
         )
-        out, err = await child.communicate(given.encode())
-        if child.returncode not in codes:
-            said = err.decode()[-2000:]
-            raise CommandFailed(f"puente {' '.join(arguments)} ended with {child.returncode}: {said}")
+        command.start()
+        code = await command.exits(within=_LONGEST)
+        if code not in codes:
+            said = command.errors()[-2000:]
+            raise CommandFailed(f"puente {' '.join(arguments)} ended with {code}: {said}")
+        out = command.output()
         return json.loads(out) if out.strip() else None
 
 
@@ -115,9 +133,10 @@ async def opened(folder: Path, *, seed: int, without: str = "") -> AsyncIterator
     The sandbox's vendors both send hooks; their rows are not switched off for failing, since an hour of sweeps
     alone would leave the door with nothing to do.
     """
+    clock = _rig_clock()
     with kafkas.started() as broker, databases.started() as database:
         sandbox = Process(
-            python("-m", "services.sandbox", "--port", "0", "--json", "--seed", str(seed)),
+            python(*_SANDBOX, "--seed", str(seed), "--rig-clock", clock),
             name="sandbox",
             folder=folder,
             cwd=ROOT,
@@ -127,8 +146,9 @@ async def opened(folder: Path, *, seed: int, without: str = "") -> AsyncIterator
         try:
             hello = json.loads((await sandbox.line(r"^\{.*\}$", within=SOON))[0])
             store = (await database.database()).replace("postgresql+asyncpg", "postgresql")
-            door, *others = ports.free_ports(3)
-            env = _environment(folder, f"kafka://{broker.bootstrap}/puente.changes?{_LOG_OPTIONS}", store, door)
+            door, *others = ports.free_ports(1 + len(SYNCS))
+            log_url = f"kafka://{broker.bootstrap}/puente.changes?{_LOG_OPTIONS}"
+            env = _environment(folder, log_url, store, door) | {"PUENTE_RIG_CLOCK": clock}
             services |= _services(folder, env, door, others, without)
             async with Vendors(hello["control"]) as vendors:
                 place = Place(
@@ -138,6 +158,7 @@ async def opened(folder: Path, *, seed: int, without: str = "") -> AsyncIterator
                     vendors=vendors,
                     services=services,
                     env=env,
+                    clock=clock_of(clock),
                 )
                 await _set_up(place, {name: hello["systems"][name] for name in SYSTEMS})
                 yield place
@@ -145,6 +166,12 @@ async def opened(folder: Path, *, seed: int, without: str = "") -> AsyncIterator
             for each in services.values():
                 each.close()
             sandbox.close()
+
+
+def _rig_clock() -> str:
+    """Fast, and behind the machine's, so that nothing it stamps lies in the broker's future."""
+    now = datetime.now(UTC)
+    return f"{SPEED}@{now.isoformat()}@{(now - timedelta(hours=12)).isoformat()}"
 
 
 def _environment(folder: Path, log_url: str, store_url: str, door: int) -> dict[str, str]:
@@ -165,12 +192,17 @@ def _services(
     folder: Path, env: Mapping[str, str], door: int, others: list[int], without: str
 ) -> dict[str, Service]:
     outside = {name: value for name, value in env.items() if name != "PUENTE_STORE_KEYS"}
-    ingress = Service("ingress", python("-m", "services.ingress.main"), outside, door, folder)
+    ingress = Service("ingress", "services.ingress.main", outside, door, folder)
     found = {"ingress": ingress}
-    for number, port in enumerate(others, start=1):
-        more = {"PUENTE_DATA": str(folder / f"sync-{number}"), "PUENTE_RIG_WITHOUT": without}
-        name = f"sync-{number}"
-        found[name] = Service(name, python("-m", "services.sync.main"), {**env, **more}, port, folder)
+    names = set(filter(None, without.split(",")))
+    faults = names & sabotage.KNOWN
+    for name, port in zip(SYNCS, others, strict=True):
+        more = {
+            "PUENTE_DATA": str(folder / name),
+            "PUENTE_RIG_WITHOUT": ",".join(sorted(names - faults)),
+            SABOTAGE: ",".join(sorted(faults)),
+        }
+        found[name] = Service(name, "services.sync.main", {**env, **more}, port, folder)
     return found
 
 
@@ -199,5 +231,5 @@ async def go_live(place: Place) -> None:
     await place.puente("hooks", WORKSPACE, "--register")
     await place.puente("match", "report", WORKSPACE)
     await place.puente("match", "approve", WORKSPACE)
-    await place.puente("load", WORKSPACE, "--wait", "--timeout", "180")
-    await place.puente("sync", WORKSPACE, "--wait", "--timeout", "120", codes=(0, 3))
+    await place.puente("load", WORKSPACE, "--wait", "--timeout", "900")
+    await place.puente("sync", WORKSPACE, "--wait", "--timeout", "600", codes=(0, 3))

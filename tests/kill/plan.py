@@ -3,28 +3,40 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, TypeVar
 
 from shared.failpoints import Place as Failpoint
 
-Target = Literal["ingress", "sync-1", "sync-2", "broker", "database"]
+Target = Literal["ingress", "sync-1", "sync-2", "sync-3", "broker", "database"]
 Action = Literal["kill", "freeze"]
 
 T = TypeVar("T")
 
-SYNCS: Final[tuple[Target, ...]] = ("sync-1", "sync-2")
-_TARGETS: Final[Mapping[Target, int]] = {"ingress": 3, "sync-1": 5, "sync-2": 5, "broker": 1, "database": 2}
-_FAILPOINTS: Final[Mapping[Failpoint, int]] = {
+SYNCS: Final[tuple[Target, ...]] = ("sync-1", "sync-2", "sync-3")
+AIMED: Final[tuple[Target, ...]] = ("ingress", *SYNCS)
+_TARGETS: Final[Mapping[Target, int]] = {
+    "ingress": 12,
+    "sync-1": 12,
+    "sync-2": 12,
+    "sync-3": 12,
+    "broker": 3,
+    "database": 4,
+}
+# A broker takes many seconds to start: mostly it is away without having been killed.
+_FREEZES: Final[Mapping[Target, float]] = {"broker": 0.7}
+_SYNC_FAILPOINTS: Final[Mapping[Failpoint, int]] = {
     "intent saved": 3,
+    "write sent": 3,
     "write answered": 4,
     "binding saved": 2,
     "base saved": 2,
     "page saved": 2,
-    "offset committed": 1,
+    "offset committed": 2,
     "waiting saved": 1,
 }
+_DOOR_FAILPOINTS: Final[Mapping[Failpoint, int]] = {"appended": 2, "spooled": 2, "spool forwarded": 3}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,31 +67,34 @@ class Plan:
     """Everything that a seed decides, each part by a generator of its own, so that one does not shift another."""
 
     seed: int
-    aimed_share: float = 0.5
+    aimed_share: float = 0.8
+    aims: Sequence[str] = ()
 
     def strikes(self) -> Iterator[Strike]:
         """Without end. Two strikes may overlap; now and then there is a calm in which work goes on."""
         chance = self._random("strikes")
         while True:
-            calm = chance.random() < 0.15
+            calm = chance.random() < 0.12
             target = _one_of(chance, _TARGETS)
-            freeze = chance.random() < 0.2
+            freeze = chance.random() < _FREEZES.get(target, 0.08)
             yield Strike(
-                after=chance.uniform(5, 12) if calm else chance.uniform(0.3, 4),
+                after=chance.uniform(3, 8) if calm else chance.uniform(0.2, 2),
                 target=target,
                 action="freeze" if freeze else "kill",
-                seconds=_frozen_for(chance, target) if freeze else chance.choice([0.0, 0.0, 0.5, 3.0]),
+                seconds=_frozen_for(chance, target) if freeze else _away_for(chance, target),
             )
 
     def failpoints(self, target: Target) -> Iterator[str]:
         """What each start of this process gets in PUENTE_RIG_FAILPOINTS; often nothing."""
         chance = self._random(f"failpoints of {target}")
+        known = _DOOR_FAILPOINTS if target == "ingress" else _SYNC_FAILPOINTS
+        places = {place: weight for place, weight in known.items() if not self.aims or place in self.aims}
         while True:
-            if chance.random() >= self.aimed_share:
+            if not places or chance.random() >= self.aimed_share:
                 yield ""
                 continue
             action = "freeze" if chance.random() < 0.1 else "kill"
-            yield f"{_one_of(chance, _FAILPOINTS)}:{action}:{chance.randint(1, 8)}"
+            yield f"{_one_of(chance, places)}:{action}:{chance.randint(1, 4)}"
 
     def faults(self) -> Iterator[Fault]:
         """Without end: vendors that answer late, lose answers, show old lists, lose and double hooks."""
@@ -92,14 +107,22 @@ class Plan:
 
 
 def _frozen_for(chance: random.Random, target: Target) -> float:
-    """Past the session timeout (3 s); a sync at times past an attempt and all that is waited for after it too."""
-    if target in SYNCS and chance.random() < 0.25:
-        return chance.uniform(21, 27)
-    return chance.uniform(3.5, 7)
+    """Past the session timeout (3 s); a sync at times past an attempt and all that is waited for after it (12 s
+    each on the machine's clock)."""
+    if target in SYNCS and chance.random() < 0.2:
+        return chance.uniform(25, 30)
+    return chance.uniform(3.5, 6)
+
+
+def _away_for(chance: random.Random, target: Target) -> float:
+    """How long a killed process stays away; the broker long enough for the door to fill its spool."""
+    if target == "broker":
+        return chance.choice([0.0, 2.0, 5.0])
+    return chance.choice([0.0, 0.0, 0.0, 0.5, 2.0])
 
 
 def _fault(chance: random.Random) -> Fault:
-    # Lateness stays below the 15 s that the connectors declare: beyond it a scan promises nothing.
+    # Lateness stays below the 60 s of the accounts' setting: beyond it a scan promises nothing.
     system = chance.choice(["bitfactura", "sugester"])
     after, seconds = chance.uniform(1, 8), chance.uniform(5, 15)
     name = chance.choice(
@@ -119,9 +142,9 @@ def _fault(chance: random.Random) -> Fault:
         ]
     )
     creates = name.startswith("create")
-    lasting = {"create_late": chance.uniform(2, 12), "stale_search": chance.uniform(2, 10), "slow": 2.0}.get(name)
+    lasting = {"create_late": chance.uniform(5, 58), "stale_search": chance.uniform(5, 30), "slow": 10.0}.get(name)
     if name == "stale_read":
-        lasting = chance.uniform(1, 5)
+        lasting = chance.uniform(5, 25)
     return Fault(
         after=after,
         system=system,

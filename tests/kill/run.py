@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
@@ -10,12 +11,12 @@ from time import monotonic
 from tests.kill import books, place
 from tests.kill.audit import judge
 from tests.kill.driver import Driver
-from tests.kill.place import WORKSPACE, Place
+from tests.kill.place import SPEED, WORKSPACE, Place
 from tests.kill.plan import Plan
 from tests.kill.report import Run
 from tests.kill.striker import Striker
 
-_QUIET_SECONDS = 90
+_QUIET_SECONDS = 60 * SPEED
 
 
 async def run(
@@ -23,20 +24,21 @@ async def run(
     *,
     kills: int,
     seed: int,
-    rate: float = 5.0,
+    rate: float = 3.0,
     faults: bool = True,
     without: str = "",
-    aimed: float = 0.5,
+    aimed: float = 0.8,
+    aims: Sequence[str] = (),
     minutes: float = 60.0,
     records: int = 60,
 ) -> Run:
     """Run the rig once in `folder`, which keeps the logs of every process."""
     began, started = monotonic(), datetime.now(UTC).isoformat(timespec="seconds")
     async with place.opened(folder, seed=seed, without=without) as here:
-        driver = Driver(here.vendors, seed, rate=rate)
+        driver = Driver(here.vendors, here.clock, seed, rate=rate)
         await driver.prepare(records)
         await place.go_live(here)
-        plan = Plan(seed=seed, aimed_share=aimed)
+        plan = Plan(seed=seed, aimed_share=aimed, aims=aims)
         striker = Striker(here, plan, faults=faults)
         hooks: dict[int, tuple[str, str, str]] = {}
         await _under_fire(here, driver, striker, hooks, kills=kills, minutes=minutes)
@@ -94,11 +96,12 @@ async def _settle(here: Place) -> None:
     """Everything lists everything until nothing is left to do; what only waits for its time is made due."""
     await here.vendors.post("clock", {"advance": 60})
     await here.vendors.post("hooks/drain", {"seconds": 20})
-    wait = ("sync", WORKSPACE, "--full", "--wait", "--timeout", str(_QUIET_SECONDS))
+    wait = ("sync", WORKSPACE, "--full", "--wait", "--timeout", f"{_QUIET_SECONDS:.0f}")
     status = await here.puente(*wait, codes=(0, 3))
-    for _ in range(3):
-        if status["quiet"] or not await books.retry_what_waits(here):
+    for _ in range(8):
+        if status["quiet"]:
             break
+        await books.retry_what_waits(here)
         status = await here.puente(*wait, codes=(0, 3))
     # Once more: what was put right in the first round may differ from what its listing had shown.
     await here.puente(*wait, codes=(0, 3))

@@ -13,12 +13,12 @@ from typing import Final
 import psutil
 
 from tests.kill.place import CALM, SOON, Place, Service
-from tests.kill.plan import SYNCS, Fault, Plan, Strike
+from tests.kill.plan import AIMED, Fault, Plan, Strike
 from tests.kill.vendors import Refused
 from tests.support.processes import ProcessDied, ProcessStuck
 
-_LOOK: Final = 0.1
-_FROZEN_BY_ITSELF: Final = 6.0
+_LOOK: Final = 0.05
+_FROZEN_BY_ITSELF: Final = 4.0
 _UNREACHABLE: Final = 5
 """The exit code of a service that reaches no store or no log when it starts: its supervisor tries again."""
 
@@ -50,7 +50,7 @@ class Striker:
         self._place = place
         self._plan = plan
         self._with_faults = faults
-        self._failpoints: dict[str, Iterator[str]] = {name: plan.failpoints(name) for name in SYNCS}
+        self._failpoints: dict[str, Iterator[str]] = {name: plan.failpoints(name) for name in AIMED}
         self._busy: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._over = False
@@ -84,7 +84,7 @@ class Striker:
             if service.process is not None and service.running:
                 service.process.thaw()
                 try:
-                    await asyncio.to_thread(service.process.stop)
+                    await asyncio.to_thread(service.process.stop, within=SOON)
                 except ProcessStuck as stuck:
                     self.tally.ends.append(str(stuck))
             service.start(**CALM)
@@ -165,9 +165,9 @@ class Striker:
                 if service.name in self._busy or self._over:
                     continue
                 if not service.running:
-                    self._count_end(service)
+                    refused = self._count_end(service)
                     self._busy.add(service.name)
-                    task = asyncio.create_task(self._again(service))
+                    task = asyncio.create_task(self._again(service, refused=refused))
                     self._tasks.add(task)
                     task.add_done_callback(self._tasks.discard)
                 elif ":freeze:" in service.failpoints and _is_stopped(service):
@@ -179,14 +179,15 @@ class Striker:
                         service.process.thaw()
                         service.failpoints = ""
 
-    async def _again(self, service: Service) -> None:
+    async def _again(self, service: Service, *, refused: bool) -> None:
         try:
-            await asyncio.sleep(0.3)
+            await asyncio.sleep(1.0 if refused else 0.1)
             await self._start(service)
         finally:
             self._busy.discard(service.name)
 
-    def _count_end(self, service: Service) -> None:
+    def _count_end(self, service: Service) -> bool:
+        """Whether it ended because a server was away."""
         assert service.process is not None
         code = service.process.exit_code
         if code == -9 and ":kill:" in service.failpoints:
@@ -195,6 +196,7 @@ class Striker:
             self.tally.refusals[service.name] += 1
         else:
             self.tally.ends.append(f"{service.name} ended with {code}\n{service.process.tail(15)}")
+        return code == _UNREACHABLE
 
     # Vendors
 

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import aiohttp
 
@@ -32,6 +32,19 @@ class ProcessDied(AssertionError):
 
 class ProcessStuck(AssertionError):
     """A process did not do in time what was awaited; the message carries the end of its output."""
+
+
+class Child(Protocol):
+    """What is asked of a process that was started, as `subprocess.Popen` answers it."""
+
+    @property
+    def pid(self) -> int: ...
+
+    def poll(self) -> int | None: ...
+
+    def wait(self, timeout: float | None = None) -> int: ...
+
+    def send_signal(self, sig: int) -> None: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +85,7 @@ class Process:
         self._env = clean_environment(env)
         self._cwd = cwd
         self._account = account
-        self._child: subprocess.Popen[bytes] | None = None
+        self._child: Child | None = None
         self._since = {self._out: 0, self._err: 0}
 
     # Starting and signalling
@@ -246,7 +259,7 @@ class Process:
         except waiting.NotInTime as late:
             raise ProcessStuck(f"{late}\n{self.tail()}") from None
 
-    def _started(self) -> subprocess.Popen[bytes]:
+    def _started(self) -> Child:
         if self._child is None:
             raise RuntimeError(f"{self.name} was never started")
         return self._child

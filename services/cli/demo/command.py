@@ -53,6 +53,7 @@ def settings_in(data: Path) -> Settings:
             "outgoing_allow": "",
             "sweep_seconds": 2.0,
             "attempt_seconds": 5.0,
+            "rig_clock": "",
             "rig_failpoints": "",
             "rig_without": "",
         }
