@@ -36,6 +36,10 @@ WORDS: Final[Mapping[str, Text]] = {
         "{title} has no way to register hooks from here. Paste these in its settings:",
         "{title} no permite registrar webhooks desde aquí. Péguelos en su configuración:",
     ),
+    "hooks held": _text(
+        "The webhook of {title} points elsewhere and is left alone: sweeps carry its changes.",
+        "El webhook de {title} apunta a otro sitio y no se toca: sus cambios llegan por consultas periódicas.",
+    ),
     "hooks removed": _text(
         "{count} hooks of {account} were removed.", "Se han quitado {count} webhooks de {account}."
     ),

@@ -248,7 +248,7 @@ CheckName = Literal[
 class Check:
     """One finding of `account check` and `doctor`: what was looked at, how it stands, where to mend it.
 
-    `remember` are settings that it found out; they are kept with the account where it has none of that name.
+    `remember` are settings that it found out: they are kept with the account, under names that no user gives.
     """
 
     name: CheckName

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from shared import errors
@@ -127,6 +127,14 @@ async def check_account(parts: Parts, used: Used, account: Account) -> list[Chec
         return [check async for check in session.checks()]
     finally:
         await session.close()
+
+
+def remembering(parts: Parts, used: Used, account: Account, checks: Sequence[Check]) -> Account:
+    """The account with what its checks found out, and the identity that follows from it. Nothing is saved here."""
+    found = {name: value for check in checks for name, value in check.remember.items()}
+    made = replace(account, settings={**account.settings, **found})
+    identity = connector_of(parts, account.system).identity(access_of(made, used.workspace))
+    return replace(made, identity=identity)
 
 
 async def add_bridge(parts: Parts, used: Used, left: str, right: str) -> Bridge:

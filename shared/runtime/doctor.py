@@ -51,7 +51,9 @@ async def examine(parts: Parts, used: Used, *, mend: bool = True) -> list[Accoun
                 lines = await hooking.register(parts, used, account, public_url)
             except errors.PuenteError as problem:
                 checks = [*checks, _hooks_failed(problem)]
-        checks = [check for check in checks if check.name != "hooks" or not lines] + _hook_checks(lines)
+        # Of a slot that somebody else holds the session's own check says who does.
+        ours = [line for line in lines if line.state != hooking.HELD]
+        checks = [check for check in checks if check.name != "hooks" or not ours] + _hook_checks(ours)
         reports.append(AccountReport(account=account.id, system=account.system, checks=checks, hooks=lines))
     return reports
 

@@ -14,6 +14,9 @@ from shared.store import hooks as stored
 from shared.store import sweeps
 from shared.store.rows import Account
 
+HELD = "held by another"
+"""The state of a hook whose one slot at the vendor points elsewhere: it is left alone."""
+
 # Kinds that a person sets on purpose, since saving one makes the vendor send everything.
 _BY_HAND = frozenset({"client:sync"})
 
@@ -25,7 +28,7 @@ class HookLine:
     hook_kind: str
     url: str
     secret: str
-    state: str  # "active", "switched on again", "registered", "to paste"
+    state: str  # "active", "switched on again", "registered", "to paste", HELD
     hook_id: str = ""
 
 
@@ -66,7 +69,7 @@ async def register(parts: Parts, used: Used, account: Account, public_url: str) 
         if rows is None:
             return lines
         done = [
-            await _settle(session, line, rows, account, public_url)
+            await _settle(session, line, rows, account, public_url, one_slot=connector.hooks.one_slot)
             for line in lines
             if line.hook_kind not in _BY_HAND
         ]
@@ -79,8 +82,18 @@ async def register(parts: Parts, used: Used, account: Account, public_url: str) 
 
 
 async def _settle(
-    session: Session, line: HookLine, rows: Sequence[RegisteredHook], account: Account, public_url: str
+    session: Session,
+    line: HookLine,
+    rows: Sequence[RegisteredHook],
+    account: Account,
+    public_url: str,
+    *,
+    one_slot: bool,
 ) -> HookLine:
+    if one_slot and any(
+        row.hook_kind == line.hook_kind and not is_ours(row.url, account, public_url) for row in rows
+    ):
+        return _as(line, HELD, "")
     ours = [row for row in rows if row.hook_kind == line.hook_kind and is_ours(row.url, account, public_url)]
     right = [row for row in ours if row.url == line.url]
     for row in ours:
@@ -123,7 +136,7 @@ async def _remember(parts: Parts, account: Account, lines: Sequence[HookLine]) -
             account_id=account.id,
             hook_kind=line.hook_kind,
             hook_id=line.hook_id,
-            active=True,
+            active=line.state != HELD,
             generation=account.generation,
             checked_at=now,
             says=line.state,

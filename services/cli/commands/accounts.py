@@ -243,6 +243,7 @@ async def _check_and_save(
     saved = code == DONE or force
     lines: Sequence[HookLine] = ()
     if saved:
+        account = administration.remembering(parts, used, account, checks)
         if is_new:
             await administration.save_account(parts, used, account)
         else:
@@ -286,6 +287,8 @@ def _show_saved(
     elif to_paste:
         cli.say("hooks to paste", title=connector.title)
         _show_hooks(cli, to_paste)
+    elif any(line.state == hooking.HELD for line in lines):
+        cli.say("hooks held", title=connector.title)
     elif lines:
         cli.say("hooks registered", count=len(lines), account=account.id)
     else:

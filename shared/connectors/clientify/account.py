@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -10,7 +11,7 @@ from shared import errors
 from shared.connectors import answers, checks, rest, values
 from shared.connectors.clientify import mapping
 from shared.connectors.clientify.session import ClientifyContacts
-from shared.connectors.clientify.wire import NotThisVersion, Probe
+from shared.connectors.clientify.wire import NotThisVersion, Probe, account_in
 from shared.connectors.contract import (
     Access,
     Check,
@@ -181,14 +182,16 @@ class ClientifySession(ClientifyContacts):
 
     async def _probed(self) -> Probe:
         """Which version takes the key; the one that the settings name is believed if it does."""
-        named = self.named_version()
         probe = await self.probe()
-        if named is None or probe.version in {None, named}:
+        version = self.named_version() or probe.version
+        if probe.version is None or version is None or (version == probe.version and probe.account_id):
             return probe
-        response = await self._send(named, "GET", "/users/", query=(("fields", "id"),), fates=_SEEN)
-        if response.status != 200:
+        # Version 1 shows settings that name no account; its users do. This also tells whether a named one answers.
+        response = await self._send(version, "GET", "/users/", query=(("fields", "id,company_id"),), fates=_SEEN)
+        if response.status != 200 and version != probe.version:
             raise NotThisVersion("The account's setting 'api' names a version that does not answer.")
-        return Probe(version=named, account_id=probe.account_id, country=probe.country)
+        number = probe.account_id or await account_in(response)
+        return replace(probe, version=version, account_id=number)
 
     async def _read_check(self) -> Check:
         query = (*await self._shown(), ("page_size", "1"))
@@ -260,7 +263,7 @@ class ClientifySession(ClientifyContacts):
 def _version_found(probe: Probe) -> Check:
     """The version in use; what was learnt of the account is kept with it."""
     number = "2" if probe.version == "v2" else "1"
-    found = {"api": probe.version or "", "account_id": probe.account_id, "country": probe.country}
+    found = {"found_api": probe.version or "", "account_id": probe.account_id, "found_country": probe.country}
     return Check(
         name="version",
         state="ok",

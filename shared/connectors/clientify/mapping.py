@@ -79,7 +79,7 @@ def own_field(access: Access) -> str:
 
 def default_countries(access: Access, fields: Fields) -> tuple[str, ...]:
     """By which countries a number without a prefix is read: the account's, the workspace's, the record's."""
-    own = access.settings.get("country", "").strip().upper()
+    own = (access.settings.get("country") or access.settings.get("found_country") or "").strip().upper()
     of_record = fields.get("country")
     given = [own, access.country, of_record if isinstance(of_record, str) and len(of_record) == 2 else ""]
     return tuple(dict.fromkeys(each for each in given if each))

@@ -108,7 +108,7 @@ class ClientifyContacts(OwnFieldSession):
             raise errors.Rejected(f"{resource} cannot be searched by {field_name}.", field=field_name)
         by_mark = field_name == "other_id"
         if by_mark and self._filter_ignored:
-            return ()  # the match index knows it as well, and a page of everybody does not
+            return []  # the match index knows it as well, and a page of everybody does not
         query = ((f"cf_{self.own_name}", value),) if by_mark else (("query", value),)
         rows: dict[str, Row] = {}
         pages = 0
@@ -143,7 +143,7 @@ class ClientifyContacts(OwnFieldSession):
             return rows
         first, _ = mapping.split_name(hint.get("name"), {})
         if not first:
-            return ()
+            return []
         return (await self._scanned(resource, (("query", first),), carries, mark))[0]
 
     async def _scanned(

@@ -33,7 +33,7 @@ _REFUSED: Final[Mapping[int, StatusFate]] = {400: "answer", 409: "answer"}
 _PROBED: Final[Mapping[int, StatusFate]] = dict.fromkeys((400, 401, 403, 404, 405), "answer")
 
 
-class NotThisVersion(errors.NeedsOperator):
+class NotThisVersion(BadAddress):
     """The address answers, but not as a version of this API that the key may use."""
 
 
@@ -105,14 +105,14 @@ class ClientifyWire(rest.RestSession):
         """The version that this account is used with. Raises NeedsOperator where neither takes the key."""
         async with self._version_lock:
             if self._version is None:
-                named = self.named_version()
-                self._version = self._must_be(await self.probe()) if named is None else named
+                known = self.named_version() or _version_in(self.access.settings.get("found_api", ""))
+                self._version = self._must_be(await self.probe()) if known is None else known
             return self._version
 
     def named_version(self) -> Version | None:
         """The version that the account's settings name; None where it is to be found out."""
         named = setting(self.access, "api", "auto", allowed=("auto", "v1", "v2"))
-        return None if named == "auto" else "v1" if named == "v1" else "v2"
+        return _version_in(named)
 
     def _must_be(self, probe: Probe) -> Version:
         if probe.version is not None:
@@ -126,25 +126,29 @@ class ClientifyWire(rest.RestSession):
         )
 
     async def probe(self) -> Probe:
-        """Ask both versions who we are, the second one first: it has webhooks. An account that calls itself a
-        classic one is used with the first version where that answers."""
-        refused = False
+        """Ask both versions who we are.
+
+        The second one is used where it answers, since it has webhooks; but the first one, if it answers too, for
+        an account that is called a classic one.
+        """
         response = await self._ask("v2", "/me/", (("fields", "id,account_status,company_id"),))
         me = await _object_in(response) if response.status == 200 else {}
-        refused |= response.status == 401 or _is_no_key(response)
-        if "id" in me and me.get("account_status") != "client_1_0":
-            return Probe(version="v2", account_id=_word(me.get("company_id")) or _word(me.get("id")))
+        refused = response.status == 401 or _is_no_key(response)
         response = await self._ask("v1", "/settings/my-account/")
-        refused |= response.status == 401 or _is_no_key(response)
         found = await _object_in(response) if response.status == 200 else {}
+        refused |= response.status == 401 or _is_no_key(response)
         rows = found.get("results")
-        if isinstance(rows, list) and rows and isinstance(rows[0], dict):
-            country = _word(rows[0].get("country"))
-            account_id = _word(rows[0].get("company_id"))
-            return Probe(version="v1", account_id=account_id, country=country if len(country) == 2 else "")
-        if "id" in me:
-            return Probe(version="v2", account_id=_word(me.get("company_id")) or _word(me.get("id")))
-        return Probe(version=None, token_refused=refused)
+        own = rows[0] if isinstance(rows, list) and rows and isinstance(rows[0], dict) else None
+        version: Version | None = None if own is None else "v1"
+        if "id" in me and (own is None or me.get("account_status") != "client_1_0"):
+            version = "v2"
+        country = _word(own.get("country")) if own is not None else ""
+        return Probe(
+            version=version,
+            token_refused=refused,
+            account_id=_account_of(me) or _account_of(own or {}),
+            country=country.upper() if len(country) == 2 else "",
+        )
 
     async def _ask(self, version: Version, path: str, query: Query = ()) -> Response:
         return await self._send(version, "GET", path, query=query, fates=_PROBED)
@@ -214,7 +218,8 @@ class ClientifyWire(rest.RestSession):
         """One page. One behind the last, which the vendor refuses with 404, is an empty one."""
         asked = (*query, ("page", str(page)), ("page_size", str(size or self.limits.page_size)))
         fates: Mapping[int, StatusFate] = {404: "answer" if page > 1 else "operator", 410: "operator"}
-        response = await self.call("GET", path, query=asked, bulk=bulk, fates=fates)
+        slashed = f"{path.rstrip('/')}/"  # without it the vendor redirects, or knows no such path
+        response = await self.call("GET", slashed, query=asked, bulk=bulk, fates=fates)
         if response.status == 404:
             self._is_missing(response)
             return Listed(rows=())
@@ -312,6 +317,24 @@ async def _object_in(response: Response) -> Object:
     except errors.Retryable:
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def _version_in(text: str) -> Version | None:
+    """A version as a setting names it; None for anything else."""
+    return "v1" if text == "v1" else "v2" if text == "v2" else None
+
+
+async def account_in(response: Response) -> str:
+    """The number of the account in an answered list of its users, "" for none."""
+    rows = (await _object_in(response)).get("results")
+    return (
+        _word(rows[0].get("company_id")) if isinstance(rows, list) and rows and isinstance(rows[0], dict) else ""
+    )
+
+
+def _account_of(found: Object) -> str:
+    """The number of the account, which every key of it shows; "" where only settings are shown."""
+    return _word(found.get("company_id")) or _word(found.get("id"))
 
 
 def _word(value: answers.Json) -> str:

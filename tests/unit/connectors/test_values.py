@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from shared import errors
 from shared.connectors import values
 from shared.connectors.answers import Json
-from shared.connectors.countries import alpha2
+from shared.connectors.countries import alpha2, form_of, written
 
 
 @pytest.mark.parametrize(
@@ -176,3 +176,25 @@ def test_no_value_raises_anything_but_a_refusal(reader: Callable[[Json, str], ob
 @given(st.decimals(allow_nan=False, allow_infinity=False, places=4, min_value=-(10**12), max_value=10**12))
 def test_an_amount_survives_the_way_out_and_back(amount: Decimal) -> None:
     assert values.money(values.plain(amount), "price") == amount
+
+
+@pytest.mark.parametrize(
+    ("text", "form", "germany"),
+    [
+        ("Spain", "en", "Germany"),
+        ("España", "es", "Alemania"),
+        ("ESPAÑA", "es", "Alemania"),
+        ("ES", "code", "DE"),
+        (" es ", "code", "DE"),
+        ("Niemcy", "pl", "Niemcy"),
+        ("Portugal", "en", "Germany"),
+        ("xx", "", "Germany"),
+        ("Atlantis", "", "Germany"),
+        ("", "", "Germany"),
+    ],
+)
+def test_a_country_is_written_in_the_form_of_another(text: str, form: str, germany: str) -> None:
+    assert form_of(text) == form
+    assert written("DE", form or "en") == germany
+    assert written("Atlantis", form or "en") == "Atlantis"
+    assert alpha2(germany) == "DE"
