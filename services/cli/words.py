@@ -66,6 +66,14 @@ WORDS: Final[Mapping[str, Text]] = {
         "Quiet: nothing is left to do without a person.", "En calma: lo que queda necesita a una persona."
     ),
     "not quiet": _text("Not quiet yet: {what}.", "Todavía no está en calma: {what}."),
+    "not yet": _text(
+        "{count} records of {system} are not carried yet, and wait for that ({why}).",
+        "{count} registros de {system} todavía no se llevan al otro lado y esperan ({why}).",
+    ),
+    "noted": _text(
+        "{count} records of {account} are carried with a {field} that is not valid: {records}.",
+        "{count} registros de {account} se llevan con un {field} no válido: {records}.",
+    ),
     "asks person": _text(
         "{count} records need a person; `puente waiting list` shows them.",
         "{count} registros necesitan a una persona; `puente waiting list` los muestra.",

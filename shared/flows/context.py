@@ -86,6 +86,10 @@ class FlowContext:
     def id_field(self) -> IdField | None:
         return self.spec.id_field if isinstance(self.spec, TwoWay) else None
 
+    def may_rest(self, side: Side) -> bool:
+        """Whether the flow has a rule for what of this side is made on the other one."""
+        return isinstance(self.spec, TwoWay) and side.other in self.spec.create_when
+
     def not_yet(self, side: Side, row: Row) -> str:
         """Why an unbound record of this side is not made on the other side yet; "" if it is."""
         if not isinstance(self.spec, TwoWay) or side.other not in self.spec.create_when:

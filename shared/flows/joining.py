@@ -8,7 +8,7 @@ from shared.connectors.contract import Row
 from shared.flows import chosen, creating, documents, matching, pairing, pairs
 from shared.flows.context import FlowContext, Outcome, is_ours
 from shared.flows.desk import Desk, Waits
-from shared.flows.spec import Document, Side, TwoWay
+from shared.flows.spec import Document, Side
 from shared.model.normal import is_empty
 from shared.model.record import Fields
 from shared.store import index, intents, matches
@@ -88,8 +88,6 @@ async def wanted_fields(desk: Desk, row: Row) -> dict[str, Any]:
         for name in names
         if name in source and resource.columns[name].writable and not is_empty(source[name])
     }
-    if isinstance(spec, TwoWay):
-        wanted |= spec.made_with.get(look.side.other, {})
     if flow.id_field is not None and flow.id_field.side is not look.side:
         wanted[flow.id_field.name] = look.record_id
     return wanted

@@ -103,7 +103,7 @@ class TwoWay(FlowSpec):
 
     `winner` names the side whose value stands when both sides changed the same field; `default_winner` for all
     others. `may_clear` are the fields in which an emptied value empties the other side too. By the side where a
-    record would be made: `create_when` says what it waits for, `made_with` what it gets besides.
+    record would be made, `create_when` says what it waits for.
     """
 
     entity: EntityType
@@ -111,7 +111,6 @@ class TwoWay(FlowSpec):
     default_winner: Side = Side.LEFT
     may_clear: tuple[str, ...] = ()
     create_when: Mapping[Side, CreateWhen] = field(default_factory=dict)
-    made_with: Mapping[Side, Fields] = field(default_factory=dict)
     id_field: IdField | None = None
 
     def shared_fields(self) -> tuple[str, ...]:

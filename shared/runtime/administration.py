@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from shared import errors
-from shared.connectors.contract import Access, Check, Connector
+from shared.connectors.contract import Access, Check, Connector, OwnField
 from shared.connectors.settings import needed
 from shared.flows import catalog
 from shared.runtime.parts import Parts
@@ -194,6 +194,17 @@ async def add_bridge(parts: Parts, used: Used, left: str, right: str) -> Bridge:
             f"{one.id} and {two.id} are joined already.", way_out="`puente flow list` shows their flows."
         ) from None
     return bridge
+
+
+async def ensure_fields(parts: Parts, used: Used, bridge: Bridge) -> list[OwnField]:
+    """Have the fields made that the flows of a bridge add to a vendor's records; how each stands."""
+    found = []
+    for flow in used.flows.values():
+        field = flow.id_field
+        if flow.bridge.id == bridge.id and field is not None:
+            session = flow.session(field.side)
+            found.append(await session.ensure_field(flow.resource_name(field.side), field.name))
+    return found
 
 
 async def start_load(

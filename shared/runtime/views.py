@@ -11,16 +11,19 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Literal
 
 from shared import errors
 from shared.eventlog.port import EventLog, Lag
+from shared.flows.context import NOTED, FlowContext
+from shared.flows.spec import Side
 from shared.runtime.consumer import BURST, GROUP
 from shared.runtime.parts import Parts
 from shared.runtime.workspaces import Used
-from shared.store import directory, intents, loads, runs, sweeps, waiting
+from shared.store import directory, index, intents, loads, runs, sweeps, waiting
 from shared.store.directory import Directory, unknown
-from shared.store.rows import FlowRow, Load, Sweep
+from shared.store.rows import FlowRow, Load, SideName, Sweep, Waiting
 from shared.store.runs import Run
 
 _LOOK_EVERY = timedelta(milliseconds=250)
@@ -171,6 +174,87 @@ def _latest(rows: Sequence[Load]) -> list[Load]:
         if row.state == "running" or row.flow_id not in {each.flow_id for each in shown}:
             shown.append(row)
     return shown
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resting:
+    """Records of one side that a flow does not carry yet, by what they wait for. No error: leads are such."""
+
+    flow: str
+    side: SideName
+    system: str
+    why: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Noted:
+    """Values that are carried although they cannot be right: how many records of a resource, and the first ids."""
+
+    account: str
+    resource: str
+    field: str
+    count: int
+    records: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beside:
+    """What is no error and worth knowing of a workspace."""
+
+    resting: Sequence[Resting]
+    noted: Sequence[Noted]
+
+
+async def beside(parts: Parts, used: Used) -> Beside:
+    return Beside(resting=await resting(parts, used), noted=await noted(parts, used))
+
+
+async def asks(parts: Parts, workspace_id: str, *, most: int = 1000) -> list[Waiting]:
+    """What needs a person, the oldest first."""
+    rows = await parts.database.read(
+        lambda connection: waiting.of_workspace(connection, workspace_id, limit=100_000)
+    )
+    return [row for row in rows if row.needs_person][:most]
+
+
+async def resting(parts: Parts, used: Used) -> list[Resting]:
+    """What the flows of a workspace do not carry yet."""
+    found = []
+    for flow in used.flows.values():
+        for side in Side:
+            why = await parts.database.read(partial(_not_yet, flow=flow, side=side)) if flow.may_rest(side) else {}
+            if why:
+                system = flow.accounts[side].system
+                found.append(Resting(flow=flow.row.id, side=side.value, system=system, why=why))
+    return found
+
+
+async def _not_yet(connection: Any, *, flow: FlowContext, side: Side) -> dict[str, int]:
+    return await index.unbound_with_key(
+        connection,
+        flow.accounts[side].id,
+        flow.resource_name(side),
+        flow.not_yet_key,
+        bridge_id=flow.bridge.id,
+        entity=flow.spec.left.resource.entity.name,
+        role=flow.spec.role,
+        side=side.value,
+    )
+
+
+async def noted(parts: Parts, used: Used, *, most: int = 20) -> list[Noted]:
+    """What the records of a workspace show that cannot be right, by account, resource and field."""
+    found = []
+    ends = {(flow.accounts[side].id, flow.resource_name(side)) for flow in used.flows.values() for side in Side}
+    for account, resource in sorted(ends):
+        by_field = await parts.database.read(
+            partial(index.noted, account_id=account, resource=resource, prefix=NOTED, most=most)
+        )
+        found += [
+            Noted(account=account, resource=resource, field=name, count=count, records=records)
+            for name, (count, records) in sorted(by_field.items())
+        ]
+    return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -66,8 +66,8 @@ async def save(connection: AsyncConnection, sweep: Sweep, **changes: object) -> 
     A time that `request` asked for since `sweep` was read stands; the sweep that is returned does not show it.
     """
     values: dict[str, Any] = dict(changes)
-    for name in ("next_at", "full_at"):
-        if name in values:
+    for name in ("next_at", "full_at", "seen_until"):
+        if name in values and getattr(sweep, name) is not None:
             column = _T.c[name]
             # With the column's own type: a bare time would take another form in SQLite, which does not sort.
             wanted = literal(values[name], column.type)
@@ -91,16 +91,21 @@ async def request(
     now: datetime,
     full: bool = False,
     gap: bool = False,
+    since: datetime | None = None,
 ) -> int:
-    """Ask for a sweep at `now`; `full` for a whole listing. Returns how many rows were asked.
+    """Ask for a sweep at `now`; `full` for a whole listing, `since` for one that goes back at least so far.
 
-    The version stays: a listing in progress goes on, and finds at its end that another one is wanted.
+    Returns how many rows were asked. The version stays: a listing in progress goes on, and finds at its end that
+    another one is wanted.
     """
     values: dict[str, Any] = {"next_at": now}
     if full:
         values["full_at"] = now
     if gap:
         values["gap_at"] = now
+    if since is not None:
+        back = literal(since, _T.c.seen_until.type)
+        values["seen_until"] = case((_T.c.seen_until > back, back), else_=_T.c.seen_until)
     condition = [_T.c.account_id == account_id]
     if resource is not None:
         condition.append(_T.c.resource == resource)

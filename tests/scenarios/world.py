@@ -86,6 +86,7 @@ class World:
             log = await stack.enter_async_context(opened_log(parts))
             public = await stack.enter_async_context(_door(settings, log, clock))
             control = Control(http=http, url=sandbox.control)
+            left, right = cls.people(control)
             world = cls(
                 settings=settings,
                 clock=clock,
@@ -94,12 +95,16 @@ class World:
                 parts=parts,
                 log=log,
                 public_url=public,
-                left=Owner(control=control, system="bitfactura"),
-                right=Owner(control=control, system="sugester"),
+                left=left,
+                right=right,
                 _stack=stack,
             )
             stack.push_async_callback(world.stop_sync)
             yield world
+
+    @classmethod
+    def people(cls, control: Control) -> tuple[Owner, Owner]:
+        return Owner(control=control, system="bitfactura"), Owner(control=control, system="sugester")
 
     # Setting up
 
@@ -150,7 +155,7 @@ class World:
         await self.control.forget_calls()
 
     async def load(self, name: str, *, since: str | None = None) -> None:
-        then: SideName | None = "right" if name == CUSTOMERS else None
+        then: SideName | None = "right" if isinstance(FLOWS[name], TwoWay) else None
         await administration.start_load(
             self.parts, await self.flow(name), side="left", then_side=then, since=since
         )

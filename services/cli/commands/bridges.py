@@ -8,7 +8,8 @@ from typing import Any
 import typer
 
 from services.cli import given
-from services.cli.console import DONE, Cli, cli_of
+from services.cli.console import CREDENTIALS, DONE, Cli, cli_of
+from shared.connectors.contract import OwnField
 from shared.flows.catalog import FLOWS
 from shared.flows.spec import Flow, Side, TwoWay
 from shared.runtime import administration, views
@@ -45,17 +46,28 @@ def add(
     async def work(parts: Parts) -> int:
         used = await administration.used_of(parts, workspace)
         made = await administration.add_bridge(parts, used, left, right)
-        home = (await administration.used_of(parts, workspace)).directory
+        used = await administration.used_of(parts, workspace)
+        home = used.directory
         flows = [each for each in home.flows.values() if each.bridge_id == made.id]
+        fields = await administration.ensure_fields(parts, used, made)
+        usable = all(each.usable for each in fields)
 
         def show(cli: Cli) -> None:
             cli.say("bridge added", bridge=made.id, left=made.left_account, right=made.right_account)
+            for each in fields:
+                cli.line(f"  {'+' if each.usable else 'x'} {cli.of(each.says)}")
+                if each.way_out is not None and not each.usable:
+                    cli.line(f"    {cli.of(each.way_out)}")
             _show_flows(cli, [flow_as_dict(each, home) for each in flows])
             cli.then(f"puente match report {made.id}")
 
-        result = {"bridge": _bridge_as_dict(made), "flows": [flow_as_dict(each, home) for each in flows]}
+        result = {
+            "bridge": _bridge_as_dict(made),
+            "own_fields": [_field_as_dict(cli, each) for each in fields],
+            "flows": [flow_as_dict(each, home) for each in flows],
+        }
         cli.emit(result, show)
-        return DONE
+        return DONE if usable else CREDENTIALS
 
     return cli.run(work)
 
@@ -208,7 +220,13 @@ def changed_options(row: FlowRow, spec: Flow, wanted: Mapping[str, str]) -> dict
         elif not text:
             changed.pop(name, None)
         elif known[name].kind == "words":
-            changed[name] = [word.strip() for word in text.split(",") if word.strip()]
+            words = [word.strip() for word in text.split(",") if word.strip()]
+            wrong = [word for word in words if known[name].among and word not in known[name].among]
+            if wrong:
+                raise given.usage(
+                    f"{name} does not know {', '.join(wrong)}.", f"Choose from {', '.join(known[name].among)}."
+                )
+            changed[name] = words
         elif known[name].kind == "flag":
             if text.lower() not in _YES | _NO:
                 raise given.usage(f"{name} is yes or no.")
@@ -251,6 +269,11 @@ def flow_as_dict(row: FlowRow, home: Directory) -> dict[str, object]:
         "options": dict(row.options),
         "live_since": row.live_since,
     }
+
+
+def _field_as_dict(cli: Cli, field: OwnField) -> dict[str, object]:
+    way_out = cli.of(field.way_out) if field.way_out is not None and not field.usable else None
+    return {"name": field.name, "state": field.state, "says": cli.of(field.says), "way_out": way_out}
 
 
 def _bridge_as_dict(row: Bridge) -> dict[str, object]:

@@ -148,6 +148,7 @@ def load(
         target = await views.find(parts, name)
         if not insist:
             await check_shipped_link(parts, target)
+        await check_fields(parts, target)
         started = []
         for row in bridges.in_order(target.flows):
             side, then_side = directions(row, source)
@@ -180,6 +181,15 @@ async def check_shipped_link(parts: Parts, target: views.Target) -> None:
                     f"{check.says.en} Puente does not go live beside it: records would be doubled.",
                     way_out=f"{way_out} Or insist with --insist.",
                 )
+
+
+async def check_fields(parts: Parts, target: views.Target) -> None:
+    """Raises NeedsOperator while a field of ours, which the flows need at a vendor, is not there."""
+    for bridge_id in {row.bridge_id for row in target.flows}:
+        for field in await administration.ensure_fields(parts, target.used, target.home.bridges[bridge_id]):
+            if not field.usable:
+                way_out = field.way_out.en if field.way_out is not None else ""
+                raise errors.NeedsOperator(field.says.en, way_out=way_out)
 
 
 def directions(row: FlowRow, source: str) -> tuple[SideName, SideName | None]:

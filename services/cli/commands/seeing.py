@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from types import TracebackType
 
 import typer
@@ -13,15 +13,16 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text as Styled
 
+from services.cli import given
 from services.cli.commands import bridges
 from services.cli.console import ASKS, DONE, Cli, cli_of, span
 from shared.eventlog.port import EventLog, Lag
 from shared.runtime import administration, views
 from shared.runtime.parts import Parts
-from shared.runtime.views import Status
+from shared.runtime.views import Beside, Noted, Resting, Status
 from shared.store import sweeps
 from shared.store.directory import Directory
-from shared.store.rows import Load, Sweep
+from shared.store.rows import Load, Sweep, Waiting
 
 
 def register(app: typer.Typer) -> None:
@@ -38,10 +39,12 @@ def status(
 
     async def work(parts: Parts, log: EventLog) -> int:
         names = [workspace] if workspace else await views.workspace_ids(parts)
-        found, homes = [], []
+        found, homes, shown = [], [], []
         for name in names:
-            homes.append((await administration.used_of(parts, name)).directory)
+            used = await administration.used_of(parts, name)
+            homes.append(used.directory)
             found.append(await views.status(parts, log, name))
+            shown.append(await views.beside(parts, used))
         result = status_as_dict(found) | {
             "workspaces": [each.workspace for each in found],
             "accounts": [
@@ -56,8 +59,10 @@ def status(
             ],
             "loads": [load_as_dict(row) for each in found for row in each.loads],
             "sweeps": [_sweep_as_dict(row) for each in found for row in each.sweeps],
+            "not_yet": [_resting_as_dict(row) for each in shown for row in each.resting],
+            "noted": [_noted_as_dict(row) for each in shown for row in each.noted],
         }
-        cli.emit(result, lambda cli: _show_status(cli, found, homes))
+        cli.emit(result, lambda cli: _show_status(cli, found, homes, shown))
         return DONE
 
     return cli.run_with_log(work)
@@ -69,20 +74,32 @@ def sync(
     wait: bool = typer.Option(False, "--wait", help="Wait until nothing is left to do without a person."),
     timeout: float = typer.Option(300, min=0, help="Seconds to wait at most."),
     full: bool = typer.Option(False, "--full", help="List everything instead of what changed lately."),
+    since: str = typer.Option(
+        "", help="What changed since 24h ago, or since 2026-11-01, instead of since last time."
+    ),
 ) -> int:
     """Have both systems asked for changes now, instead of at the next sweep."""
     cli = cli_of(context)
 
     async def work(parts: Parts, log: EventLog) -> int:
         used = await administration.used_of(parts, workspace)
-        count = await ask_sweeps(parts, used.directory, full=full)
+        moment = given.moment(since, parts.clock.now(), used.workspace.time_zone)
+        count = await ask_sweeps(parts, used.directory, full=full, since=moment)
         if not wait:
             cli.emit({"sweeps": count}, lambda cli: cli.say("sweeps asked", count=count))
             return DONE
         limit = timedelta(seconds=timeout)
         with LoadsShown(cli) as shown:
             found = await views.wait_quiet(parts, log, used.workspace.id, limit=limit, look=shown.look)
-        cli.emit(status_as_dict([found]), lambda cli: show_end(cli, found))
+        beside = await views.beside(parts, used)
+        asks = await views.asks(parts, workspace)
+        result = status_as_dict([found]) | {
+            "sweeps": [_sweep_as_dict(row) for row in found.sweeps],
+            "errors": [_ask_as_dict(row) for row in asks],
+            "not_yet": [_resting_as_dict(row) for row in beside.resting],
+            "noted": [_noted_as_dict(row) for row in beside.noted],
+        }
+        cli.emit(result, lambda cli: _show_summary(cli, found, beside, asks))
         if not found.quiet and len(found.running_sweeps) == count and not any(s.started_at for s in found.sweeps):
             cli.tell("Nobody takes the sweeps up: is `puente solo` or `puente serve sync` running?")
         return DONE if found.quiet and not found.needs_person and not found.paused else ASKS
@@ -90,13 +107,13 @@ def sync(
     return cli.run_with_log(work)
 
 
-async def ask_sweeps(parts: Parts, home: Directory, *, full: bool = False) -> int:
+async def ask_sweeps(parts: Parts, home: Directory, *, full: bool = False, since: datetime | None = None) -> int:
     """Ask for a sweep of every resource of a workspace; returns how many."""
     now, count = parts.clock.now(), 0
     for account_id in home.accounts:
         count += await parts.database.run(
             lambda connection, account_id=account_id: sweeps.request(
-                connection, account_id, None, now=now, full=full
+                connection, account_id, None, now=now, full=full, since=since
             )  # type: ignore[misc]
         )
     return count
@@ -260,11 +277,58 @@ def _show_state(cli: Cli, found: Status) -> None:
         cli.say("flow is paused", flow=row.id, reason=row.pause_reason or "")
 
 
-def _show_status(cli: Cli, found: Sequence[Status], homes: Sequence[Directory]) -> None:
+def _show_summary(cli: Cli, found: Status, beside: Beside, asks: Sequence[Waiting]) -> None:
+    """How a sync ended: what was done, what could not be carried, what waits to be carried."""
+    for sweep in found.sweeps:
+        counts = ", ".join(f"{name} {count}" for name, count in sweep.counts.items() if count)
+        cli.line(f"{sweep.account_id} {sweep.resource} ({'full' if sweep.full else 'modified'}): {counts or '0'}")
+    rows = [[f"{row.account_id} {row.resource} {row.record_id}", row.reason, row.says] for row in asks]
+    if rows:
+        cli.table(("record", "reason", "field and way out"), rows)
+    _show_beside(cli, beside)
+    show_end(cli, found)
+
+
+def _show_beside(cli: Cli, beside: Beside) -> None:
+    """What is no error: records that are not carried yet, and values that are carried although they are wrong."""
+    for resting in beside.resting:
+        why = ", ".join(f"{many}: {reason}" for reason, many in resting.why.items())
+        cli.say("not yet", count=sum(resting.why.values()), system=resting.system, why=why)
+    for noted in beside.noted:
+        more = ", ..." if noted.count > len(noted.records) else ""
+        records = ", ".join(noted.records) + more
+        cli.say("noted", count=noted.count, account=noted.account, field=noted.field, records=records)
+
+
+def _resting_as_dict(row: Resting) -> dict[str, object]:
+    return {"flow": row.flow, "side": row.side, "system": row.system, "why": dict(row.why)}
+
+
+def _noted_as_dict(row: Noted) -> dict[str, object]:
+    return {
+        "account": row.account,
+        "resource": row.resource,
+        "field": row.field,
+        "count": row.count,
+        "records": list(row.records),
+    }
+
+
+def _ask_as_dict(row: Waiting) -> dict[str, object]:
+    return {
+        "account": row.account_id,
+        "resource": row.resource,
+        "record": row.record_id,
+        "reason": row.reason,
+        "says": row.says,
+    }
+
+
+def _show_status(cli: Cli, found: Sequence[Status], homes: Sequence[Directory], shown: Sequence[Beside]) -> None:
     if not found:
         cli.say("nothing")
         cli.then("puente workspace add NAME")
-    for each, home in zip(found, homes, strict=True):
+    for each, home, beside in zip(found, homes, shown, strict=True):
         cli.line(each.workspace)
         _show_state(cli, each)
         flows = [[row.id, row.state, row.live_since] for row in bridges.in_order(list(home.flows.values()))]
@@ -274,6 +338,7 @@ def _show_status(cli: Cli, found: Sequence[Status], homes: Sequence[Directory]) 
         for sweep in each.sweeps:
             if sweep.problem:
                 cli.line(f"  ! {sweep.account_id} {sweep.resource}: {sweep.problem}")
+        _show_beside(cli, beside)
 
 
 class LoadsShown:

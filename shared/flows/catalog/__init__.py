@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from shared.flows.catalog import asunto_bitfactura_sugester, customer_bitfactura_sugester
+from shared.flows.catalog import (
+    asunto_bitfactura_sugester,
+    customer_bitfactura_sugester,
+    customer_factusol_clientify,
+)
 from shared.flows.spec import Flow
 
 FLOWS: dict[str, Flow] = {
@@ -10,6 +14,7 @@ FLOWS: dict[str, Flow] = {
     for flow in (
         customer_bitfactura_sugester.FLOW,
         asunto_bitfactura_sugester.FLOW,
+        customer_factusol_clientify.FLOW,
     )
 }
 
