@@ -11,10 +11,10 @@ from typing import Final
 import httpx
 
 from services.sandbox.server import Sandbox, running
-from shared.clock import SystemClock
-from shared.connectors.contract import Access, Connector, Page, Row, Session
+from shared.connectors.contract import Access, Connector, Page, Resource, Row, Session
 from shared.connectors.http import HttpWire, OutgoingRules, UnlimitedBudget
 from shared.model.record import Fields
+from tests.support.clocks import LeapingClock
 
 LOOPBACK: Final = OutgoingRules((ip_network("127.0.0.0/8"),))
 
@@ -65,6 +65,11 @@ class Profile:
     `refused` is the status of a create that is refused for its content. `auth` tells whether the token's place is
     a setting. `raw` are the settings of an account at a vendor that answers a test's own bytes, and `hello` its
     answer to the first call of a check. The stories of the sandbox's switches are told with each of `variants`.
+
+    `references` are three that we may leave in records. `proves_empty` is True where a list that is suddenly empty
+    is refused and not believed. `direct` is False where a login and other questions stand before the first call:
+    `greeting` is what answers those, by "read" and "write"; every call is a POST there, and those that write have
+    `writes_by` in their path.
     """
 
     customers: str = "clients"
@@ -81,12 +86,33 @@ class Profile:
     hello: str = "[]"
     variants: Sequence[Mapping[str, str]] = ({},)
     envelope: bool = False
+    references: tuple[str, str, str] = ("pu-0198c0de-7d2a", "pu-second", "pu-nobody")
+    seeded: Mapping[str, str] = field(default_factory=dict)
+    proves_empty: bool = False
+    direct: bool = True
+    pasted: str = "{}"
+    greeting: Mapping[str, Sequence[object]] = field(default_factory=dict)
+    writes_by: str = ""
+
+    def is_write(self, request: bytes) -> bool:
+        head = request.split(b"\r\n")[0]
+        return self.writes_by.encode() in head if self.writes_by else not head.startswith(b"GET ")
 
     def answered(self, rows: Sequence[object]) -> bytes:
         """The JSON of a list, all of it on one page."""
         whole = {"count": len(rows), "next": None, "previous": None, "results": list(rows)}
         return json.dumps(whole if self.envelope else list(rows)).encode()
 
+
+def _rows(*rows: Mapping[str, object]) -> object:
+    """Factusol's answer to a question: rows of columns."""
+    listed = [[{"columna": name, "dato": value} for name, value in row.items()] for row in rows]
+    return {"resultado": listed or None, "respuesta": "OK"}
+
+
+_LOGGED_IN: Final = {"resultado": "e30.e30.e30", "respuesta": "OK"}
+_COLUMNS: Final = ("CODCLI", "NOFCLI", "NIFCLI", "POBCLI", "PAICLI", "FALCLI", "FUMCLI")
+_KNOWN: Final = _rows(*({"NAME": name, "LENGTH": None} for name in _COLUMNS))
 
 PROFILES: Final[Mapping[str, Profile]] = {
     "bitfactura": Profile(),
@@ -107,7 +133,35 @@ PROFILES: Final[Mapping[str, Profile]] = {
         variants=({}, {"api": "v1"}, {"force_insert": "no"}),
         envelope=True,
     ),
+    "factusol": Profile(
+        seed_name="NOFCLI",
+        seeded={"FUMCLI": "2020-01-02"},
+        change={"city": "Uno"},
+        refused="",
+        auth=False,
+        wrong_setting=("year", "next"),
+        path="/programa/clientes/{id}",
+        create_path="/admin/EscribirRegistro",
+        references=("1044", "1045", "1999"),
+        proves_empty=True,
+        direct=False,
+        pasted="990:31007:FS001:{}",
+        raw={"year": "2026"},
+        greeting={
+            "read": (_LOGGED_IN, _rows({"HOWMANY": 3}), _KNOWN),
+            "write": (_LOGGED_IN, _rows({"HOWMANY": 3}), _KNOWN, _rows()),
+        },
+        writes_by="Registro",
+    ),
 }
+
+
+def written_to(resource: Resource) -> Fields:
+    """`WRITTEN` as far as this resource takes it."""
+    columns = resource.columns
+    return {
+        name: value for name, value in WRITTEN[resource.name].items() if name in columns and columns[name].writable
+    }
 
 
 @dataclass(kw_only=True)
@@ -141,7 +195,7 @@ class Bench:
         return Access(
             account=f"account-{self.system}",
             base_url=base_url or self.sandbox.systems[self.system]["base_url"],
-            credentials={"token": self.token if token is None else token},
+            credentials={"token": self.token if token is None else self.profile.pasted.format(token)},
             settings={**self.settings, **settings},
         )
 
@@ -196,7 +250,7 @@ async def benches_of(connectors: Mapping[str, Connector]) -> AsyncIterator[Mappi
     """One sandbox and one wire for all of them."""
     async with (
         running(seed=7) as sandbox,
-        HttpWire(SystemClock(), UnlimitedBudget(), LOOPBACK) as wire,
+        HttpWire(LeapingClock(), UnlimitedBudget(), LOOPBACK) as wire,
         httpx.AsyncClient(base_url=sandbox.control) as http,
     ):
         yield {

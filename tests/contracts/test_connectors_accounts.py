@@ -24,6 +24,8 @@ from tests.support.ports import free_ports
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 every_system = pytest.mark.parametrize("system", sorted(PROFILES))
+# Those whose one credential is a token; Factusol's four values have tests of their own.
+every_token = pytest.mark.parametrize("system", sorted(name for name, each in PROFILES.items() if each.direct))
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -64,7 +66,7 @@ async def hooked_session(bench: Bench) -> Session:
     return bench.session(hooks_api="yes")
 
 
-@every_system
+@every_token
 async def test_a_good_account_passes_and_nothing_is_made(bench: Bench) -> None:
     found = states(await checked(bench.session()))
     assert found.pop("certificate") == "warning"  # the sandbox is plain http
@@ -75,7 +77,7 @@ async def test_a_good_account_passes_and_nothing_is_made(bench: Bench) -> None:
     assert await bench.records(bench.customers) == []
 
 
-@every_system
+@every_token
 @pytest.mark.parametrize("fault", ["token_revoked", "login_page"])
 async def test_a_token_that_is_not_accepted_is_named_with_the_vendors_menu(bench: Bench, fault: str) -> None:
     await bench.fault(fault)
@@ -85,7 +87,7 @@ async def test_a_token_that_is_not_accepted_is_named_with_the_vendors_menu(bench
     assert "Ajustes" in found["token"].way_out.es
 
 
-@every_system
+@every_token
 async def test_a_token_that_cannot_be_sent_is_named(bench: Bench) -> None:
     assert states(await checked(bench.session(token="two words")))["token"] == "failed"
 
@@ -121,13 +123,13 @@ async def test_an_account_of_another_prefix_is_noticed(bench: Bench) -> None:
     assert found["prefix"] == expected
 
 
-@every_system
+@every_token
 async def test_a_throttled_check_says_that_it_did_not_check(bench: Bench) -> None:
     await bench.fault("rate_limit")
     assert states(await checked(bench.session()))["token"] == "not checked"
 
 
-@every_system
+@every_token
 async def test_hooks_are_registered_listed_switched_on_again_and_removed(bench: Bench) -> None:
     session = await hooked_session(bench)
     url = f"http://127.0.0.1:{free_ports(1)[0]}/hooks/{bench.system}/token"
@@ -208,7 +210,7 @@ def self_signed(folder: Path) -> Path:
     return path
 
 
-@every_system
+@every_token
 async def test_an_unknown_certificate_is_named_and_an_own_authority_is_believed(
     bench: Bench, tmp_path: Path
 ) -> None:
