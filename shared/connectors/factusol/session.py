@@ -27,7 +27,7 @@ from shared.connectors.factusol.books import Books, Chunk, Held, counting
 from shared.connectors.factusol.columns import Columns
 from shared.connectors.factusol.numbers import Numbers
 from shared.connectors.factusol.wire import Api, NoSuchYear, RefusedCall, RefusedRow, RefusedWrite
-from shared.connectors.factusol.years import Years
+from shared.connectors.factusol.years import Years, today
 from shared.connectors.values import Object
 from shared.model.normal import normal, tax_number
 from shared.model.record import Fields, Value
@@ -55,7 +55,7 @@ class FactusolSession:
         self.columns = Columns(self.api)
         self.books = Books(self.api, self.years, self.columns)
         self.numbers = Numbers(self.api)
-        self._closed: set[str] = set()
+        self._closed: dict[str, date] = {}
         self._form: countries.Form | None = None
 
     # Reading
@@ -200,15 +200,16 @@ class FactusolSession:
         return True
 
     async def _beside(self, year: str, write: Callable[[str, str, Object], Awaitable[None]], row: Object) -> None:
-        """Write a row in a year beside the one that is read first. One that takes none is closed by now."""
-        if year in self._closed:
+        """Write a row in a year beside the one that is read first. One that takes none is closed, for today."""
+        day = today(self.api.clock.now(), self.access)
+        if self._closed.get(year) == day:
             return
         try:
             await write(year, mapping.TABLE, await self._fitted(year, row))
         except RefusedRow as refused:
             says = refused.message
         except (RefusedWrite, NoSuchYear, RefusedCall) as refused:
-            self._closed.add(year)
+            self._closed[year] = day
             self.years.forget()
             says = refused.message
         else:
