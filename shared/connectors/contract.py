@@ -292,9 +292,18 @@ class Session(Protocol):
     async def read(self, resource: str, record_id: str) -> Row | None: ...
 
     async def page(
-        self, resource: str, cursor: str | None = None, *, newest_change_first: bool = False, bulk: bool = False
+        self,
+        resource: str,
+        cursor: str | None = None,
+        *,
+        newest_change_first: bool = False,
+        changed_since: datetime | None = None,
+        bulk: bool = False,
     ) -> Page:
-        """One page of the list, oldest record first unless told otherwise. `bulk` yields to live calls."""
+        """One page of the list, oldest record first unless told otherwise. `bulk` yields to live calls.
+
+        `changed_since` allows to leave out what was not changed since, where the vendor can tell.
+        """
         ...
 
     async def search(self, resource: str, field_name: str, value: str) -> Sequence[Row]:

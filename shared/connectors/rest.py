@@ -9,6 +9,7 @@ import hashlib
 import re
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final, Literal
 from urllib.parse import quote
 
@@ -141,7 +142,13 @@ class RestSession:
         return None if row.gone else row
 
     async def page(
-        self, resource: str, cursor: str | None = None, *, newest_change_first: bool = False, bulk: bool = False
+        self,
+        resource: str,
+        cursor: str | None = None,
+        *,
+        newest_change_first: bool = False,
+        changed_since: datetime | None = None,
+        bulk: bool = False,
     ) -> Page:
         rest = self._rest.resources[resource]
         at = _Cursor.parse(cursor)

@@ -150,7 +150,13 @@ class Sweeper:
         counts: Counter[str] = Counter(row.counts)
         while True:
             asked_at = self._clock.now()
-            page = await session.page(row.resource, row.cursor, newest_change_first=not row.full, bulk=True)
+            page = await session.page(
+                row.resource,
+                row.cursor,
+                newest_change_first=not row.full,
+                changed_since=self._since(row, resource.change_grain),
+                bulk=True,
+            )
             await self._settle_page(used, row, page, asked_at, counts)
             refuse_cut(page)
             if page.next is None or (not row.full and self._reached(page, row, resource.change_grain)):
@@ -182,11 +188,16 @@ class Sweeper:
         return await self._database.run(lambda connection: sweeps.save(connection, row, **changes))
 
     def _reached(self, page: Page, row: Sweep, grain: timedelta) -> bool:
-        """Whether a modified sweep came to what the last one had seen. A day that has not ended may show more."""
+        """Whether a modified sweep came to what the last one had seen."""
         times = [each.changed_at for each in page.rows if each.changed_at is not None]
-        if not times or row.seen_until is None:
-            return False
-        return min(times) + grain < row.seen_until - self._settings.overlap
+        since = self._since(row, grain)
+        return bool(times) and since is not None and min(times) < since
+
+    def _since(self, row: Sweep, grain: timedelta) -> datetime | None:
+        """From when a modified sweep looks; None for a full one. A day that has not ended may show more."""
+        if row.full or row.seen_until is None:
+            return None
+        return row.seen_until - self._settings.overlap - grain
 
     async def _settle_page(
         self, used: Used, sweep: Sweep, page: Page, asked_at: datetime, counts: Counter[str]

@@ -1,7 +1,9 @@
 """What is true of Clientify alone: two versions, parts, doubles, our custom field, one slot, on the sandbox."""
 
+import json
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import pytest_asyncio
@@ -11,6 +13,8 @@ from shared.connectors.contract import Check
 from shared.connectors.registry import CONNECTORS
 from shared.model.record import Fields
 from tests.contracts.connector_bench import WRITTEN, Bench, as_fields, benches_of, everything, rows_of
+from tests.contracts.connector_rawvendor import answer, raw_vendor
+from tests.contracts.test_connectors_hostile import session_at
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 VERSIONS = ("v1", "v2")
@@ -298,13 +302,43 @@ async def test_a_filter_that_is_ignored_is_asked_once(bench: Bench) -> None:
 
 
 @BOTH
-async def test_a_sweep_of_changes_that_cannot_trust_the_order_reads_everything(bench: Bench, api: str) -> None:
-    ids = await bench.seed("contacts", *({"first_name": f"Uno {n}"} for n in range(150)))
-    await bench.http.post("/clock", json={"advance": 3600})
+@pytest.mark.parametrize("dates", ["times", "days", "ignored"])
+async def test_a_sweep_of_changes_misses_none_and_reads_little_where_the_vendor_helps(
+    bench: Bench, api: str, dates: str
+) -> None:
+    await bench.fault("date_filters", value=dates)
+    ids = await bench.seed("contacts", *({"first_name": f"Uno {n}"} for n in range(250)))
+    await bench.http.post("/clock", json={"advance": 4 * 24 * 3600})
+    since = datetime.fromisoformat((await bench.http.get("/clock")).json()["now"])
     await bench.owner("PUT", f"/panel/contacts/{ids[0]}", {"remarks": "cambiado"})
-    pages = await everything(bench.session(api=api), "contacts", newest_change_first=True)
-    assert rows_of(pages)[0].record_id == ids[0]
-    assert all(row.changed_at is not None for row in rows_of(pages))
+    session = bench.session(api=api)
+    for _ in range(2):
+        page = await session.page(
+            "contacts", newest_change_first=True, changed_since=since - timedelta(minutes=10)
+        )
+        assert page.rows[0].record_id == ids[0]
+        assert page.rows[0].changed_at is not None
+        assert len(page.rows) == (100 if dates == "ignored" else 1)
+        assert (page.next is None) == (dates != "ignored")
+    pages = await everything(session, "contacts", newest_change_first=True)
+    assert len(rows_of(pages)) == 250
+
+
+@BOTH
+@pytest.mark.parametrize("filtered", [True, False])
+async def test_an_order_by_change_that_is_not_kept_is_not_believed(bench: Bench, api: str, filtered: bool) -> None:
+    """A sweep stops at the first old row that it sees: such rows show no time, so that it reads on."""
+    older = [{"id": n, "modified": "2026-11-01T10:00:00+01:00"} for n in range(1, 101)]
+    newer = [{"id": n, "modified": "2026-11-20T10:00:00+01:00"} for n in range(101, 201)]
+    rows = newer if filtered else older
+    whole = {"count": 200, "next": "https://elsewhere.example/?page=2", "previous": None, "results": rows}
+    since = datetime(2026, 11, 19, tzinfo=UTC)
+    async with raw_vendor(answer(json.dumps(whole))) as vendor:
+        session = session_at(vendor.base_url, "clientify", bench.wire, api=api)
+        page = await session.page("contacts", newest_change_first=True, changed_since=since)
+    assert len(page.rows) == 100
+    assert all((row.changed_at is not None) == filtered for row in page.rows)
+    assert len(vendor.requests) == (1 if filtered else 3)
 
 
 # Our custom field

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 from shared import errors
 from shared.connectors import rest
@@ -54,6 +54,7 @@ class OwnFieldSession(ClientifyWire):
         self._own_lost = False
         self._filter_ignored = False
         self._ordered = False
+        self._date_form: Literal["times", "days", "none"] = "times"
         self._verb: Method | None = None
 
     def field_is_lost(self) -> errors.OwnFieldMissing:

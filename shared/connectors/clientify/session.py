@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Final
 from urllib.parse import quote
 
@@ -11,7 +12,7 @@ from shared import errors
 from shared.connectors import answers, rest, values
 from shared.connectors.clientify import mapping
 from shared.connectors.clientify.fields import OwnFieldSession
-from shared.connectors.clientify.wire import Cursor
+from shared.connectors.clientify.wire import Cursor, Listed
 from shared.connectors.contract import Page, Row, StatusFate
 from shared.connectors.rest import Method, Query
 from shared.connectors.settings import switch
@@ -69,23 +70,53 @@ class ClientifyContacts(OwnFieldSession):
         return (("fields", mapping.SHOWN),) if await self.version() == "v2" else ()
 
     async def page(
-        self, resource: str, cursor: str | None = None, *, newest_change_first: bool = False, bulk: bool = False
+        self,
+        resource: str,
+        cursor: str | None = None,
+        *,
+        newest_change_first: bool = False,
+        changed_since: datetime | None = None,
+        bulk: bool = False,
     ) -> Page:
-        """As of any vendor. Where it does not show that it orders by change, rows have no time of change: a sweep
-        that trusted them would stop at the first page and miss what comes later."""
+        """As of any vendor, but with times of change only where an order or a filter by them was seen to count.
+
+        A sweep that trusted times in any order would stop at the first old one, and miss what comes later.
+        """
         at = Cursor.parse(cursor)
         own = self._rest.resources[resource]
         order = _CHANGED_FIRST if newest_change_first else _OLDEST_FIRST
-        listed = await self.list_page(_CONTACTS, (*await self._shown(), *order), at.page, bulk=bulk)
+        query = (*await self._shown(), *order)
+        listed, floor = await self._changed_page(query, changed_since, at.page, bulk=bulk)
         fresh, following = at.after(listed)
         if not fresh:
             return Page(rows=(), cut=at.page == 2 and bool(listed.rows))
         rows, unreadable = await self._rows(own, listed.rows)
-        if newest_change_first and (following is not None or at.page > 1) and not await self._orders(bulk=bulk):
+        apart = floor is not None and all(row.changed_at is not None and row.changed_at >= floor for row in rows)
+        alone = following is None and at.page == 1
+        if newest_change_first and not apart and not alone and not await self._orders(bulk=bulk):
             rows = [replace(row, changed_at=None) for row in rows]
         return Page(
             rows=rows, unreadable=unreadable, next=str(following) if following else None, total=listed.total
         )
+
+    async def _changed_page(
+        self, query: Query, since: datetime | None, page: int, *, bulk: bool
+    ) -> tuple[Listed, datetime | None]:
+        """A page of what changed since, and what no row of it may be older than if the vendor's filter counts.
+
+        Some accounts take times, others days alone, and those of an unknown zone: a day earlier is asked for then.
+        """
+        if since is None or self._date_form == "none":
+            return await self.list_page(_CONTACTS, query, page, bulk=bulk), None
+        floor, text = since, f"{since.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+        if self._date_form == "days":
+            floor, text = since - timedelta(days=2), f"{since.astimezone(UTC) - timedelta(days=1):%Y-%m-%d}"
+        try:
+            asked = (*query, ("modified[gte]", text))
+            return await self.list_page(_CONTACTS, asked, page, bulk=bulk), floor
+        except errors.Rejected:
+            self._date_form = "days" if self._date_form == "times" else "none"
+            return await self._changed_page(query, since, page, bulk=bulk)
 
     async def _orders(self, *, bulk: bool) -> bool:
         """Whether the vendor orders by change: asked both ways, it must show different ends of the list."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import Final, TypeVar
 
 import structlog
@@ -66,7 +66,13 @@ class FactusolSession:
         return mapping.customer_from_row(counting(held), self.access) if held else None
 
     async def page(
-        self, resource: str, cursor: str | None = None, *, newest_change_first: bool = False, bulk: bool = False
+        self,
+        resource: str,
+        cursor: str | None = None,
+        *,
+        newest_change_first: bool = False,
+        changed_since: datetime | None = None,
+        bulk: bool = False,
     ) -> Page:
         """Lowest number first; or newest change first: then what shows a change, and the newest numbers."""
         at = _CURSOR.fullmatch(cursor) if cursor is not None else None
