@@ -3,7 +3,7 @@
 import asyncio
 import base64
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 
@@ -12,7 +12,7 @@ from shared.connectors.contract import Row
 from shared.connectors.factusol import CLIENTS
 from shared.connectors.factusol.session import FactusolSession
 from tests.contracts.connector_bench import as_fields
-from tests.contracts.factusol_bench import Vendor, vendor_opened
+from tests.contracts.factusol_bench import MADRID, Vendor, vendor_opened
 
 ANAGA = {
     "name": "Talleres Anaga S.L.",
@@ -333,6 +333,18 @@ async def test_changes_are_listed_by_their_day_and_new_numbers_without_one_besid
     (newest,) = (row for row in page.rows if row.record_id == str(changed["body"]["id"]))
     assert newest.changed_at is not None
     assert timedelta(0) <= vendor.clock.now() - newest.changed_at < timedelta(days=1)
+
+
+@pytest.mark.parametrize("day", ["01", "02"])
+async def test_a_month_of_which_only_its_first_is_kept_counts_until_today(vendor: Vendor, day: str) -> None:
+    months = (f"{vendor.year}-06-{day}", f"{vendor.year}-04-01")
+    await vendor.seed(*({"NOFCLI": f"C {n}", "FUMCLI": months[n % 2]} for n in range(6)))
+    page = await vendor.session().page("clients", newest_change_first=True)
+    found = [row.changed_at.astimezone(MADRID).date() for row in page.rows if row.changed_at is not None]
+    today = vendor.clock.now().astimezone(MADRID).date()
+    told = [today] * 3 + [date(vendor.year, 4, 30)] * 3
+    kept = [date(vendor.year, 6, 2)] * 3 + [date(vendor.year, 4, 1)] * 3
+    assert found == (told if day == "01" else kept)
 
 
 async def test_a_long_list_of_changes_of_one_day_is_read_to_its_end(vendor: Vendor) -> None:

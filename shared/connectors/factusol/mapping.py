@@ -8,8 +8,9 @@ written.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from datetime import UTC, date, datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -134,6 +135,30 @@ def day(value: Json, field: str) -> date | None:
     if read is None:
         raise values.wrong(field, "a date")
     return read if read.year > _NO_DATE else None
+
+
+def coarse(rows: Sequence[Row], access: Access, now: datetime) -> list[Row]:
+    """The rows of a list of changes, with the latest moment that their month allows where only months are kept.
+
+    Some installations set every day of change to the first of its month; then all that is known of a customer
+    changed in this month is that it was not later than today.
+    """
+    zone = ZoneInfo(access.time_zone)
+    days = [each.changed_at.astimezone(zone).date() for each in rows if each.changed_at is not None]
+    if not days or any(each.day != 1 for each in days):
+        return list(rows)
+    today = now.astimezone(zone).date()
+    return [
+        each
+        if each.changed_at is None
+        else replace(each, changed_at=_moment_of(min(_end(each.changed_at.astimezone(zone)), today), access))
+        for each in rows
+    ]
+
+
+def _end(moment: datetime) -> date:
+    """The last day of a month."""
+    return (moment.date().replace(day=28) + timedelta(days=4)).replace(day=1) - timedelta(days=1)
 
 
 def _moment_of(changed: date | None, access: Access) -> datetime | None:

@@ -78,13 +78,16 @@ class FactusolSession:
         at = _CURSOR.fullmatch(cursor) if cursor is not None else None
         if cursor is not None and at is None:
             raise errors.Rejected("The cursor of a listing cannot be read.", field="cursor")
-        if newest_change_first or (at is not None and at[2]):
+        newest_change_first = newest_change_first or (at is not None and at[2] is not None)
+        if newest_change_first:
             place = (date.fromisoformat(at[2]), int(at[3])) if at is not None and at[2] else None
             chunk = await self._asked(lambda: self.books.changed(place, bulk=bulk))
         else:
             last = int(at[1]) if at is not None else _SMALLEST
             chunk = await self._asked(lambda: self.books.numbered(last, bulk=bulk))
         rows, unreadable = self._mapped(chunk.rows)
+        if newest_change_first:
+            rows = mapping.coarse(rows, self.access, self.api.clock.now())
         unreadable += [Unreadable(record_id="", problem=problem) for problem in chunk.broken]
         return Page(rows=rows, unreadable=unreadable, next=_following(chunk))
 
