@@ -149,11 +149,11 @@ async def test_the_year_turns_and_the_new_one_is_opened_later(shop: Shop) -> Non
     assert await shop.asks() == []
 
 
-async def test_a_new_year_without_clients_stops_the_flow_instead_of_making_them_all_gone(
-    new_shop: NewShop,
-) -> None:
+async def test_a_new_year_without_the_clients_is_not_taken_for_their_end(new_shop: NewShop) -> None:
+    """They were not carried over: the old year goes on, and is waited for when it is closed too early."""
     shop = await new_shop()
     await shop.control.turn("factusol", "new_year", value="empty")
+    await shop.control.turn("factusol", "closed_year", value="BDNoExiste")
     await shop.connect()
     clients = [{"NOFCLI": f"CLIENTE {number}", "EMACLI": f"c{number}@x.example"} for number in range(30)]
     await shop.control.seed("factusol", "clients", *clients)
@@ -162,10 +162,23 @@ async def test_a_new_year_without_clients_stops_the_flow_instead_of_making_them_
     await shop.pass_time(seconds=(now.replace(month=12, day=31, hour=12) - now).total_seconds())
     await shop.pass_time(days=4)
     await shop.quiet()
-    await shop.desk.open_year("2027")
+    await shop.desk.open_year(str(now.year + 1))
+    await shop.pass_time(minutes=11)
+    right_id = str((await shop.right.named("CLIENTE 7"))["id"])
+    await shop.right.edit(right_id, city="Motril")
+    await shop.sweep(full=True)
+    old = {each["name"]: each for each in await shop.desk.all(year=str(now.year))}
+    assert old["CLIENTE 7"]["city"] == "Motril"
+    assert await shop.desk.all(year=str(now.year + 1)) == []
+
+    await shop.desk.set_year(str(now.year), "closed")
     await shop.pass_time(minutes=11)
     await shop.ask_for_sweeps(full=True)
-    await shop.until_state(FLOW, "paused")
-    assert "missing from a listing" in ((await shop.flow(FLOW)).pause_reason or "")
+    listed = await shop.listed("factusol", "clients")
+    assert "does not answer" in (listed.problem or "")
+    await shop.desk.set_year(str(now.year), "open")
+    await shop.sweep(full=True)
     assert {pair.state for pair in await shop.bindings()} == {"active"}
     assert len(await shop.right.all()) == 30
+    assert (await shop.flow(FLOW)).state == "live"
+    assert await shop.asks() == []
