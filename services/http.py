@@ -49,6 +49,9 @@ class GuardedProtocol(HttpToolsProtocol):
         super().data_received(data)
         if self._in_head:
             self._head_size += len(data)
+            if self._head_timer is None:
+                # Most heads come whole and need none.
+                self._arm()
             if self._head_size > self.head_bytes:
                 self._refuse(431, "head-too-large", f"The head of a request may have {self.head_bytes} bytes.")
 
@@ -56,8 +59,6 @@ class GuardedProtocol(HttpToolsProtocol):
         super().on_message_begin()
         self._in_head = True
         self._head_size = 0
-        if self._head_timer is None:
-            self._arm()
 
     def on_headers_complete(self) -> None:
         self._in_head = False

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import heapq
 import os
+import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
-from uuid import UUID
 
 
 class Clock(Protocol):
@@ -101,6 +101,35 @@ class ManualClock:
                 woken.set_result(None)
 
 
+class PooledRandomness:
+    """The operating system's randomness, asked for in larger pieces: a system call costs more than the bytes.
+
+    No byte is given out twice, whichever thread asks, nor by a child process again.
+    """
+
+    def __init__(self, source: Callable[[int], bytes] = os.urandom, *, size: int = 4096) -> None:
+        self._source = source
+        self._size = size
+        self._pool = b""
+        self._at = 0
+        self._lock = threading.Lock()
+        os.register_at_fork(after_in_child=self._forget)
+
+    def __call__(self, count: int) -> bytes:
+        with self._lock:
+            if self._at + count > len(self._pool):
+                self._pool = self._source(max(self._size, count))
+                self._at = 0
+            given = self._pool[self._at : self._at + count]
+            self._at += count
+            return given
+
+    def _forget(self) -> None:
+        self._pool = b""
+        self._at = 0
+        self._lock = threading.Lock()
+
+
 NewId = Callable[[], str]
 
 
@@ -111,6 +140,7 @@ def time_ordered_ids(clock: Clock, randomness: Callable[[int], bytes] = os.urand
         milliseconds = int(clock.now().timestamp() * 1000) & ((1 << 48) - 1)
         noise = int.from_bytes(randomness(10), "big")
         value = milliseconds << 80 | 0x7 << 76 | (noise >> 68) << 64 | 0b10 << 62 | noise & ((1 << 62) - 1)
-        return str(UUID(int=value))
+        digits = f"{value:032x}"  # as `str(UUID(int=value))`, in a third of the time
+        return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
     return new_id

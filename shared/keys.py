@@ -96,11 +96,18 @@ class Hook:
     generation: int
 
 
+class _ForgedError(Exception):
+    """A token that proves nothing."""
+
+
 class DoorKeys:
     """Makes and reads hook tokens; derives the secrets that a vendor echoes."""
 
     def __init__(self, ring: Ring) -> None:
         self._ring = ring
+        # What was proven once need not be proven again: the same few hooks come all day.
+        self._proven = lru_cache(maxsize=4096)(self._prove)
+        self._secrets = lru_cache(maxsize=4096)(self._secret_of)
 
     def token(self, hook: Hook) -> str:
         """The token of a hook URL, under the current key. Ids are at most 255 bytes each."""
@@ -112,18 +119,24 @@ class DoorKeys:
 
         The system is in the URL already, so the token proves it without carrying it.
         """
-        if len(token) > 1200:
+        try:
+            return self._proven(token, system)
+        except _ForgedError:
             return None
+
+    def _prove(self, token: str, system: str) -> Hook:
+        """The hook of an authentic token. Raises for any other, so that only authentic ones are remembered."""
+        if len(token) > 1200:
+            raise _ForgedError
         try:
             raw = _decode(token)
             head, mac = raw[:-_MAC_BYTES], raw[-_MAC_BYTES:]
             hook, key_id = _read_head(head, system)
         except (ValueError, binascii.Error, struct.error, IndexError):
-            return None
-        if key_id not in self._ring.keys:
-            return None
-        expected = self._token_mac(key_id, head, system)
-        return hook if hmac.compare_digest(mac, expected) else None
+            raise _ForgedError from None
+        if key_id not in self._ring.keys or not hmac.compare_digest(mac, self._token_mac(key_id, head, system)):
+            raise _ForgedError
+        return hook
 
     def secret(self, hook: Hook) -> str:
         """The secret to register at the vendor for this hook."""
@@ -132,7 +145,7 @@ class DoorKeys:
     def secret_matches(self, hook: Hook, given: str) -> bool:
         """True if `given` is this hook's secret under any known key. An empty one never matches."""
         raw = given.encode("utf-8", "surrogatepass")
-        matches = [hmac.compare_digest(self._secret_of(key_id, hook).encode(), raw) for key_id in self._ring.keys]
+        matches = [hmac.compare_digest(self._secrets(key_id, hook).encode(), raw) for key_id in self._ring.keys]
         return any(matches)
 
     def _secret_of(self, key_id: str, hook: Hook) -> str:
@@ -174,8 +187,12 @@ def _read_head(head: bytes, system: str) -> tuple[Hook, str]:
 
 
 def _seal(key: bytes, plain: bytes, context: bytes, randomness: Randomness) -> bytes:
+    return _seal_with(AESGCM(key), plain, context, randomness)
+
+
+def _seal_with(cipher: AESGCM, plain: bytes, context: bytes, randomness: Randomness) -> bytes:
     nonce = randomness(_NONCE_BYTES)
-    return nonce + AESGCM(key).encrypt(nonce, plain, context)
+    return nonce + cipher.encrypt(nonce, plain, context)
 
 
 def _open(key: bytes, sealed: bytes, context: bytes) -> bytes:
@@ -195,6 +212,7 @@ class LogKeys:
         self._ring = ring
         self._randomness = randomness
         self._derived = lru_cache(maxsize=4096)(self._derive)
+        self._ciphers = lru_cache(maxsize=4096)(lambda key_id, workspace: AESGCM(self._derived(key_id, workspace)))
 
     @property
     def current(self) -> str:
@@ -202,7 +220,8 @@ class LogKeys:
 
     def seal(self, body: bytes, *, workspace: str, change_id: str) -> bytes:
         """Seal a body under the current key; its id travels beside it (`Change.body_key`)."""
-        return _seal(self._derived(self._ring.current, workspace), body, change_id.encode(), self._randomness)
+        cipher = self._ciphers(self._ring.current, workspace)
+        return _seal_with(cipher, body, change_id.encode(), self._randomness)
 
     def open(self, sealed: bytes, *, key_id: str, workspace: str, change_id: str) -> bytes:
         """Raises NeedsOperator when the key is gone or the bytes were changed."""

@@ -22,6 +22,7 @@ from shared.connectors import hooks
 from shared.connectors.contract import Connector, Told
 from shared.keys import DoorKeys, Hook, LogKeys
 from shared.model.change import Change, What, is_record_id
+from shared.timelimit import TimeLimit
 
 log = logging.getLogger(__name__)
 
@@ -69,6 +70,7 @@ class Door:
         self.endings = tuple(ending.strip("/") for ending in connector.hooks.extra_paths)
         self._parts = parts
         self._rules = connector.hooks
+        self._body_time = TimeLimit(parts.limits.body_time)
         self._unstored = answers.unstored(connector.hooks.when_unstored)
 
     async def take(self, scope: Scope, receive: Receive, token: str | None) -> tuple[Answer, Outcome]:
@@ -87,7 +89,7 @@ class Door:
             receive,
             declared=head.declared,
             limit=limits.body_bytes,
-            seconds=limits.body_time.total_seconds(),
+            within=self._body_time,
         )
         hook = self._authentic(token, body)
         changes, outcome = self._changes(hook, body, head.traceparent)

@@ -22,6 +22,7 @@ from shared.clock import NewId
 from shared.eventlog.port import EventLog, Position
 from shared.eventlog.spool import Spool
 from shared.model.change import Change
+from shared.timelimit import TimeLimit
 
 log = logging.getLogger(__name__)
 
@@ -62,6 +63,7 @@ class Keeper:
         self._new_id = new_id
         self._counts = counts
         self._patience = patience or Patience()
+        self._append_limit = TimeLimit(self._patience.append)
         self._log_up = True
         self._proof_wanted = False
         self._spool_up = True
@@ -102,7 +104,7 @@ class Keeper:
     async def _keep(self, changes: Sequence[Change]) -> Kept:
         if self._log_up:
             try:
-                async with asyncio.timeout(self._patience.append.total_seconds()):
+                with self._append_limit.begun():
                     await self._log.append(*changes)
             except (errors.PuenteError, TimeoutError) as problem:
                 self._proof_wanted = True

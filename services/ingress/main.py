@@ -69,9 +69,11 @@ async def serve(
     """Serve the doors on a log that the caller closes, until `stop` is set. Raises Misconfigured."""
     connectors = _chosen(settings)
     door_keys = DoorKeys(Ring.parse(settings.door_keys.get_secret_value(), setting="PUENTE_DOOR_KEYS"))
-    log_keys = LogKeys(Ring.parse(settings.log_keys.get_secret_value(), setting="PUENTE_LOG_KEYS"))
+    randomness = clock.PooledRandomness()
+    ring = Ring.parse(settings.log_keys.get_secret_value(), setting="PUENTE_LOG_KEYS")
+    log_keys = LogKeys(ring, randomness)
     counts = Counts(registry)
-    new_id = clock.time_ordered_ids(machine)
+    new_id = clock.time_ordered_ids(machine, randomness)
     spool = Spool(settings.data / "spool", clock=machine, limit_bytes=settings.spool_bytes)
     gaps = Gaps(settings.data / "gaps", machine)
     patience = Patience(append=settings.append_time, probe=settings.probe_time)

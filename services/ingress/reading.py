@@ -11,6 +11,7 @@ from starlette.types import Receive, Scope
 
 from services.ingress import answers
 from services.ingress.answers import Refused
+from shared.timelimit import TimeLimit
 
 _LINGER_BYTES = 4 * 1024 * 1024
 _LINGER_SECONDS = 2.0
@@ -45,14 +46,14 @@ def head_of(scope: Scope) -> Head:
     return Head(declared=declared, encoded=encoded, traceparent=traceparent)
 
 
-async def body_of(receive: Receive, *, declared: int | None, limit: int, seconds: float) -> bytes:
+async def body_of(receive: Receive, *, declared: int | None, limit: int, within: TimeLimit) -> bytes:
     """The whole body. Raises Refused (too large, too slow) or Gone; what was read until then is dropped."""
     if declared is not None and declared > limit:
         raise Refused(answers.too_large(limit), "too_large")
     pieces: list[bytes] = []
     size = 0
     try:
-        async with asyncio.timeout(seconds):
+        with within.begun():
             while True:
                 message = await receive()
                 if message["type"] != "http.request":
@@ -65,7 +66,7 @@ async def body_of(receive: Receive, *, declared: int | None, limit: int, seconds
                 if not message.get("more_body", False):
                     break
     except TimeoutError:
-        raise Refused(answers.too_slow(seconds), "too_slow") from None
+        raise Refused(answers.too_slow(within.seconds), "too_slow") from None
     return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 

@@ -5,10 +5,12 @@ The door checks sizes and content encodings before it calls here. A vendor's `ho
 
 from __future__ import annotations
 
+import codecs
 import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from shared import errors
@@ -123,23 +125,36 @@ def _sender_id(ids: Json, app_name: Json, family: str, field: str) -> str:
 
 
 def _top_level(body: bytes, *, unique: bool = False) -> Sequence[tuple[str, Json]]:
+    outermost, repeated = _parsed(body)
+    if unique and repeated is not None:
+        raise BadBody("The body gives a key more than once.", field=repeated)
+    return outermost
+
+
+@lru_cache(maxsize=1)
+def _parsed(body: bytes) -> tuple[Sequence[tuple[str, Json]], str | None]:
+    """The pairs of the outermost object, and a key that some object gives twice.
+
+    Kept until the next body: the door looks for the secret and then for the record in the same one.
+    """
     if not body.strip():
         raise BadBody("The body is empty.")
     try:
-        text = body.decode("utf-8-sig")
+        text = body.removeprefix(codecs.BOM_UTF8).decode()
     except UnicodeDecodeError:
         raise BadBody("The body is not UTF-8.") from None
     if _depth(text) > MAX_DEPTH:
         raise BadBody(f"The body is nested deeper than {MAX_DEPTH} levels.")
     outermost: list[tuple[str, Json]] = []
+    repeated: str | None = None
 
     def keep(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
         # Called from the inside out: the last call is the outermost object.
-        nonlocal outermost
+        nonlocal outermost, repeated
         outermost = pairs
         found = dict(pairs)
-        if unique and len(found) != len(pairs):
-            raise BadBody("The body gives a key more than once.", field=_repeated(pairs))
+        if repeated is None and len(found) != len(pairs):
+            repeated = _repeated(pairs)
         return found
 
     try:
@@ -148,7 +163,7 @@ def _top_level(body: bytes, *, unique: bool = False) -> Sequence[tuple[str, Json
         raise BadBody("The body is not JSON.") from None
     if not isinstance(whole, Mapping):
         raise BadBody("The body is not a JSON object.")
-    return outermost
+    return outermost, repeated
 
 
 def _no_constant(name: str) -> Json:

@@ -40,30 +40,48 @@ def headers_of(change: Change) -> Headers:
     if not change.workspace or not change.id:
         raise errors.Rejected("A change without an id or a workspace cannot enter the log.")
     try:
-        headers = [(name, text.encode()) for name, text in _texts_of(change) if text]
+        headers = [(name, text.encode()) for name, text in _own_texts(change) if text]
+        headers += _shared_headers(
+            change.system,
+            change.account,
+            change.workspace,
+            change.type,
+            change.hook_kind,
+            change.generation,
+            change.body_key,
+        )
     except UnicodeEncodeError as problem:
         raise errors.Rejected("A change holds text that is not valid Unicode (a lone surrogate).") from problem
-    headers.append(_SPEC_VERSION)
     if change.body is not None:
         headers.append(_CONTENT_TYPE)
     return headers
 
 
-def _texts_of(change: Change) -> Iterable[tuple[str, str]]:
+@lru_cache(maxsize=4096)
+def _shared_headers(
+    system: str, account: str, workspace: str, type_: str, hook_kind: str, generation: int, body_key: str
+) -> Headers:
+    """What all entries of one hook have in common."""
+    texts = (
+        ("ce_source", _source(system, account)),
+        ("ce_type", type_),
+        ("ce_workspace", workspace),
+        ("ce_hookkind", hook_kind),
+        ("ce_generation", str(generation) if generation else ""),
+        ("ce_bodykey", body_key),
+    )
+    return (*((name, text.encode()) for name, text in texts if text), _SPEC_VERSION)
+
+
+def _own_texts(change: Change) -> Iterable[tuple[str, str]]:
     return (
         ("ce_id", change.id),
-        ("ce_source", _source(change.system, change.account)),
-        ("ce_type", change.type),
         ("ce_time", _time_text(change.seen_at)),
-        ("ce_workspace", change.workspace),
         ("ce_subject", _subject(change.resource, change.record_id)),
-        ("ce_hookkind", change.hook_kind),
-        ("ce_generation", str(change.generation) if change.generation else ""),
         ("ce_deletion", "true" if change.deletion else ""),
         ("ce_run", change.run),
         ("ce_mode", change.mode if change.mode != "nudge" else ""),
         ("ce_gapsince", _time_text(change.gap_since) if change.gap_since else ""),
-        ("ce_bodykey", change.body_key),
         ("ce_bodyof", change.body_of),
         ("traceparent", change.traceparent),
     )
@@ -71,7 +89,7 @@ def _texts_of(change: Change) -> Iterable[tuple[str, str]]:
 
 def size_of(workspace: str, headers: Headers, value: bytes | None) -> int:
     """Bytes of an entry as Kafka counts them, a little generously."""
-    named = sum(len(name) + len(raw) + _HEADER_FRAMING for name, raw in headers)
+    named = sum([len(name) + len(raw) for name, raw in headers]) + _HEADER_FRAMING * len(headers)
     return len(workspace.encode()) + named + len(value or b"")
 
 
@@ -211,9 +229,12 @@ def _source(system: str, account: str) -> str:
 
 
 def _subject(resource: str, record_id: str) -> str:
-    if not record_id:
-        return quote(resource, safe="")
-    return f"{quote(resource, safe='')}/{record_id}"
+    return f"{_quoted(resource)}/{record_id}" if record_id else _quoted(resource)
+
+
+@lru_cache(maxsize=1024)
+def _quoted(resource: str) -> str:
+    return quote(resource, safe="")
 
 
 def _read_source(source: str) -> tuple[str, str]:
@@ -224,7 +245,7 @@ def _read_source(source: str) -> tuple[str, str]:
 
 
 def _time_text(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat().removesuffix("+00:00") + "Z"
+    return (moment if moment.tzinfo is UTC else moment.astimezone(UTC)).isoformat().removesuffix("+00:00") + "Z"
 
 
 def _read_time(text: str, name: str) -> datetime:

@@ -19,6 +19,7 @@ from shared.eventlog.kafka_client import KafkaSettings, check_partitions, new_pr
 from shared.eventlog.kafka_group import KafkaSubscription
 from shared.eventlog.port import Entry, Lag, Position, ShardsCallback, Subscription
 from shared.model.change import Change, shard_of
+from shared.timelimit import TimeLimit
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +49,7 @@ class KafkaLog:
         self._producer: AIOKafkaProducer | None = None
         self._connecting = asyncio.Lock()
         self._pending_bytes = 0
+        self._append_limit = TimeLimit(settings.append_limit)
         self._closed = False
 
     async def start(self) -> None:
@@ -73,9 +75,8 @@ class KafkaLog:
         self._pending_bytes += size
         try:
             # A send in flight is tried again without limit; only a limit of our own ends it.
-            return await asyncio.wait_for(
-                self._send(workspace, records), self._settings.append_limit.total_seconds()
-            )
+            with self._append_limit.begun():
+                return await self._send(workspace, records)
         except TimeoutError as late:
             raise errors.InDoubt("The broker did not acknowledge in time.") from late
         finally:
@@ -147,7 +148,7 @@ class KafkaLog:
                     self._settings.topic, value, key=key, partition=partition, headers=list(headers)
                 )
                 acks.append(future)
-            stored = await asyncio.gather(*acks)
+            stored = [await acks[0]] if len(acks) == 1 else await asyncio.gather(*acks)
         except kafka_errors.MessageSizeTooLargeError as problem:
             raise errors.Rejected("The broker takes no entry of this size.", field="body") from problem
         except _NOT_STORED as problem:
