@@ -83,7 +83,7 @@ def serve(
 
 def demo(
     context: typer.Context,
-    bridge: str = typer.Argument("", metavar="[BRIDGE]", help="bitfactura-sugester, the one that there is."),
+    bridge: str = typer.Argument("", metavar="[BRIDGE]", help="bitfactura-sugester, or factusol-clientify."),
     once: bool = typer.Option(False, "--once", help="End after the story; 0 only if both sides agree."),
     port: int = typer.Option(SANDBOX_PORT, min=0, max=65535, help="The sandbox's port; a free one if taken."),
     data: Path | None = _DEMO_DATA,

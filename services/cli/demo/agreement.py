@@ -6,10 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from services.cli.demo.owner import Owner, Record
+from shared.connectors.contract import Row
 from shared.flows.catalog import FLOWS
 from shared.flows.context import FlowContext
+from shared.flows.merge import equal
 from shared.flows.spec import Document, Side, TwoWay
-from shared.model.normal import normal
+from shared.model.normal import is_empty, normal
+from shared.model.record import Value
 from shared.runtime.parts import Parts
 from shared.runtime.workspaces import Used
 from shared.store import bindings
@@ -34,6 +37,46 @@ async def differences(parts: Parts, used: Used, owner: Owner) -> list[str]:
             found += _alone(flow, pairs, left, right)
             found += [each for pair in pairs for each in _fields(flow, flow.spec, pair, left, right)]
     return found
+
+
+async def as_shown(parts: Parts, used: Used) -> list[str]:
+    """As `differences`, of what each side shows and as far as the other can hold it: for systems whose own names
+    and forms of values are not the model's."""
+    found: list[str] = []
+    for flow in used.flows.values():
+        if not isinstance(flow.spec, TwoWay):
+            continue
+        rows = {side: {row.record_id: row for row in await _listed(flow, side)} for side in Side}
+        digest = flow.digester(flow.spec.entity)
+        for pair in await _pairs(parts, flow):
+            one, two = rows[Side.LEFT].get(pair.left_id), rows[Side.RIGHT].get(pair.right_id)
+            if pair.state != "active":
+                continue
+            if one is None or two is None:
+                found.append(f"{pair.left_id} and {pair.right_id} are joined, and one is not there.")
+                continue
+            for name in flow.spec.shared_fields():
+                values = {Side.LEFT: one.fields.get(name), Side.RIGHT: two.fields.get(name)}
+                hashes = {side: digest(name, value) for side, value in values.items()}
+                if not equal(flow.spec, name, values, hashes, digest) and not _unsayable(flow, name, values):
+                    found.append(f"{name} of {pair.left_id} and {pair.right_id} differs.")
+    return found
+
+
+def _unsayable(flow: FlowContext, name: str, values: Mapping[Side, Value]) -> bool:
+    """Whether the left side's value is one that the right side cannot hold at all."""
+    return is_empty(values[Side.RIGHT]) and is_empty(flow.resource(Side.RIGHT).fit(name, values[Side.LEFT]))
+
+
+async def _listed(flow: FlowContext, side: Side) -> Sequence[Row]:
+    rows: list[Row] = []
+    cursor: str | None = None
+    while True:
+        page = await flow.session(side).page(flow.resource_name(side), cursor)
+        rows += page.rows
+        if page.next is None:
+            return rows
+        cursor = page.next
 
 
 async def _pairs(parts: Parts, flow: FlowContext) -> Sequence[Binding]:

@@ -5,28 +5,32 @@ from __future__ import annotations
 import asyncio
 import os
 import tempfile
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from pydantic import SecretStr
 
 from services.cli import given
 from services.cli.console import DONE, FAILED, INTERRUPTED, Cli, run_loop
 from services.cli.demo.owner import NotSeen, Owner
-from services.cli.demo.story import LEFT, RIGHT, Step, Story
+from services.cli.demo.shop import Shop
+from services.cli.demo.stage import Stage, Step
+from services.cli.demo.story import Story
 from services.solo.main import stopped_by_signal
 from services.solo.running import PortTaken, Solo, running
 from shared import errors
 from shared.runtime import logging
 from shared.runtime.settings import Settings, load_settings
 
-_BRIDGES = (f"{LEFT}-{RIGHT}",)
+_BRIDGES: Final[Mapping[str, type[Stage]]] = {"bitfactura-sugester": Story, "factusol-clientify": Shop}
 
 
 def demo(cli: Cli, bridge: str, *, once: bool, port: int, data: Path | None) -> int:
     """Raises Misconfigured for a bridge without a demo, and for a folder that is in use."""
-    if bridge not in {"", *_BRIDGES}:
+    bridge = bridge or next(iter(_BRIDGES))
+    if bridge not in _BRIDGES:
         raise given.usage(f"There is no demo of {bridge!r}.", f"Choose from {', '.join(_BRIDGES)}.")
     if data is not None and data.exists() and any(data.iterdir()):
         raise given.usage(
@@ -34,9 +38,9 @@ def demo(cli: Cli, bridge: str, *, once: bool, port: int, data: Path | None) -> 
         )
     logging.configure(level=os.environ.get("PUENTE_LOG_LEVEL", "ERROR"), form="text")
     if data is not None:
-        return run_loop(_play(cli, data, once=once, port=port))
+        return run_loop(_play(cli, _BRIDGES[bridge], data, once=once, port=port))
     with tempfile.TemporaryDirectory(prefix="puente-demo-") as folder:
-        return run_loop(_play(cli, Path(folder), once=once, port=port))
+        return run_loop(_play(cli, _BRIDGES[bridge], Path(folder), once=once, port=port))
 
 
 def settings_in(data: Path) -> Settings:
@@ -60,15 +64,15 @@ def settings_in(data: Path) -> Settings:
     )
 
 
-async def _play(cli: Cli, data: Path, *, once: bool, port: int) -> int:
+async def _play(cli: Cli, plot: type[Stage], data: Path, *, once: bool, port: int) -> int:
     async with AsyncExitStack() as stack:
         stop = await stack.enter_async_context(stopped_by_signal())
         solo = await _started(cli, stack, settings_in(data), port)
         box = solo.sandbox
         assert box is not None  # noqa: S101 - started with it
-        cli.line(f"Sandbox (both systems): {box.url}")
+        cli.line(f"Sandbox (all systems): {box.url}")
         cli.line(f"Door: {solo.door}")
-        story = Story(solo=solo, owner=Owner(box.control, solo.parts.clock), tell=lambda step: _tell(cli, step))
+        story = plot(solo=solo, owner=Owner(box.control, solo.parts.clock), tell=lambda step: _tell(cli, step))
         playing = asyncio.create_task(_told(cli, story))
         stopping = asyncio.create_task(stop.wait())
         either: set[asyncio.Future[Any]] = {playing, stopping}
@@ -89,7 +93,7 @@ async def _play(cli: Cli, data: Path, *, once: bool, port: int) -> int:
     return DONE if agrees else FAILED
 
 
-async def _told(cli: Cli, story: Story) -> list[str]:
+async def _told(cli: Cli, story: Stage) -> list[str]:
     """Play the story to its end, or to where it got stuck; what the systems do not agree in."""
     try:
         return await story.play()
@@ -118,7 +122,7 @@ def _tell(cli: Cli, step: Step) -> None:
     cli.line(f"{'+' if step.ok else 'x'} {took}  {step.says}")
 
 
-def _emit(cli: Cli, story: Story, solo: Solo, found: list[str], *, agrees: bool) -> None:
+def _emit(cli: Cli, story: Stage, solo: Solo, found: list[str], *, agrees: bool) -> None:
     steps = [
         {"name": step.name, "says": step.says, "milliseconds": step.milliseconds, "ok": step.ok}
         for step in story.steps

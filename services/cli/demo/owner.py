@@ -47,6 +47,10 @@ class Owner:
         answer = await self._call("POST", "/seed", asked)
         return list(answer["ids"])
 
+    async def fault(self, system: str, fault: str, *, times: int) -> None:
+        """Have a system fail in one way for so many calls."""
+        await self._call("POST", "/faults", {"system": system, "fault": fault, "times": times})
+
     async def records(self, system: str, resource: str) -> Sequence[Record]:
         answer = await self._call("GET", "/records?" + urlencode({"system": system, "resource": resource}))
         return list(answer["records"])

@@ -3,55 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
-import sys
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
-from datetime import timedelta
-from pathlib import Path
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from services.cli.commands import matching, seeing
 from services.cli.demo import agreement
-from services.cli.demo.owner import NotSeen, Owner, Record
-from services.solo.running import Solo
-from shared import errors
-from shared.flows.spec import Side
-from shared.runtime import administration, hooking, matching_report, views
-from shared.runtime.workspaces import Used
-from shared.store import bindings, intents
-from shared.store.rows import FlowRow, Intent
+from services.cli.demo.owner import Record
+from services.cli.demo.stage import SOON, WORKSPACE, Stage, doomed_sync
+from shared.runtime import administration, matching_report, views
+from shared.store.rows import Intent
 
-WORKSPACE = "demo"
 LEFT, RIGHT = "bitfactura", "sugester"
 
-_SOON = 15.0
-_RECOVERY = 60.0
-_LOOK_EVERY = timedelta(milliseconds=50)
 _QUICK_EDITS = 10
-
-Tell = Callable[["Step"], None]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
-    """One thing that happened. `milliseconds` is what was measured, None where nothing was."""
-
-    name: str
-    says: str
-    milliseconds: int | None = None
-    ok: bool = True
 
 
 @dataclass(slots=True, kw_only=True)
-class Story:
-    """Plays on a running solo with its sandbox. Every step is told as it happens and kept."""
+class Story(Stage):
+    """BitFactura and Sugester: clients both ways, invoices as Asuntos."""
 
-    solo: Solo
-    owner: Owner
-    tell: Tell
-    steps: list[Step] = field(default_factory=list)
-    clients: dict[str, int] = field(default_factory=dict)
+    customers: str = "customer_bitfactura_sugester"
     _crashed: Intent | None = None
     _crashed_at: float = 0.0
 
@@ -68,11 +40,6 @@ class Story:
         await self.the_recovery()
         await self.a_deletion()
         return await self.the_end()
-
-    def _say(self, name: str, says: str, milliseconds: int | None = None, *, ok: bool = True) -> None:
-        step = Step(name=name, says=says, milliseconds=milliseconds, ok=ok)
-        self.steps.append(step)
-        self.tell(step)
 
     # Before
 
@@ -103,39 +70,6 @@ class Story:
         took = round((parts.clock.monotonic() - began) * 1000)
         says = "Two clients each, one of them on both sides: joined by tax number, the others made. No doubles."
         self._say("first load", says, took, ok=count == 3 == len(await self.owner.records(LEFT, "clients")))
-
-    async def _add_account(self, system: str) -> None:
-        parts, box = self.solo.parts, self.solo.sandbox
-        assert box is not None  # noqa: S101 - the demo always runs with the sandbox
-        access = box.systems[system]
-        connector = administration.connector_of(parts, system)
-        used = await self._used()
-        account = administration.new_account(
-            parts,
-            used,
-            system,
-            base_url=access["base_url"],
-            credentials={connector.credentials[0].name: access["token"]},
-            settings={"calls_per_minute": "60000", "calls_at_once": "8"},
-        )
-        checks = await administration.check_account(parts, used, account)
-        failed = [check for check in checks if check.state == "failed"]
-        if failed:
-            raise errors.NeedsOperator(f"{system}: {failed[0].says.en}")
-        await administration.save_account(parts, used, account)
-        passed = sum(check.state == "ok" for check in checks)
-        lines = await hooking.register(parts, await self._used(), account, self.solo.door)
-        registered = sum(line.state == "registered" for line in lines)
-        hooks = (
-            f"{registered} hooks registered"
-            if registered
-            else f"it sends no hooks: a sweep every {parts.settings.sweep_seconds:g} s carries its changes"
-        )
-        self._say("account", f"{connector.title}: {passed} checks passed, {hooks}.")
-
-    async def _load(self, row: FlowRow) -> None:
-        side, then_side = matching.directions(row, "")
-        await administration.start_load(self.solo.parts, row, side=side, then_side=then_side, since=None)
 
     # A day
 
@@ -170,7 +104,7 @@ class Story:
         await self._edit_right("anaga", note="Llamar por la tarde.")
         holds = _has(id=self.clients["anaga"], note="Llamar por la tarde.")
         what = "the note in BitFactura"
-        _, took = await self.owner.seen(LEFT, "clients", holds, within=_SOON, what=what)
+        _, took = await self.owner.seen(LEFT, "clients", holds, within=SOON, what=what)
         self._say("edited in the CRM", "A note typed into Sugester is in BitFactura with the next sweep.", took)
 
     async def both_sides_edited(self) -> None:
@@ -180,7 +114,7 @@ class Story:
         tax_no = "B76543214"
         _, one = await self._there("the city in Sugester", tax_no=tax_no, **both)
         holds = _has(tax_no=tax_no, **both)
-        _, two = await self.owner.seen(LEFT, "clients", holds, within=_SOON, what="the phone in BitFactura")
+        _, two = await self.owner.seen(LEFT, "clients", holds, within=SOON, what="the phone in BitFactura")
         self._say("both sides edited", "City here, mobile phone there: both sides have both.", one + two)
 
     async def the_same_field(self) -> None:
@@ -208,19 +142,19 @@ class Story:
         """Sync is killed by the system between a create and its binding, in a process of its own."""
         await self._quiet()
         await self.solo.stop_sync()
-        child = await _doomed_sync(self.solo.settings.data, self.solo.settings.sweep_seconds)
+        child = await doomed_sync(self.solo.settings.data, self.solo.settings.sweep_seconds)
         wanted = {"name": "Viveros Orotava", "email": "hola@orotava.example"}
         try:
             made = await self.owner.act(LEFT, "POST", "/clients.json", {"client": wanted})
             self.clients["orotava"] = int(made["id"])
-            async with asyncio.timeout(_SOON * 2):
+            async with asyncio.timeout(SOON * 2):
                 code = await child.wait()
         finally:
             if child.returncode is None:
                 child.kill()
                 await child.wait()
         self._crashed_at = self.solo.parts.clock.monotonic()
-        rows = await self._left_open()
+        rows = await self._left_open(str(self.clients["orotava"]))
         self._crashed = rows[0] if rows else None
         there = await self._count(email="hola@orotava.example")
         ok = code == -signal.SIGKILL and self._crashed is not None and there == 1
@@ -235,7 +169,7 @@ class Story:
 
     async def the_recovery(self) -> None:
         async def recovered() -> bool:
-            return not await self._left_open() and await self._is_bound("orotava")
+            return not await self._left_open(str(self.clients["orotava"])) and await self._is_bound("orotava")
 
         await self._until(recovered, what="the recovery")
         count = await self._count(email="hola@orotava.example")
@@ -271,24 +205,6 @@ class Story:
 
     # The pieces
 
-    async def _used(self) -> Used:
-        return await administration.used_of(self.solo.parts, WORKSPACE)
-
-    async def _quiet(self) -> views.Status:
-        parts, log = self.solo.parts, self.solo.log
-        status = await views.wait_quiet(parts, log, WORKSPACE, limit=timedelta(seconds=_RECOVERY))
-        if not status.quiet:
-            raise NotSeen(f"The workspace did not become quiet: {seeing.status_as_dict([status])}.")
-        return status
-
-    async def _until(self, holds: Callable[[], Awaitable[bool]], *, what: str) -> None:
-        clock = self.solo.parts.clock
-        deadline = clock.monotonic() + _RECOVERY
-        while not await holds():
-            if clock.monotonic() > deadline:
-                raise NotSeen(f"Not within {_RECOVERY:g} s: {what}.")
-            await clock.sleep(_LOOK_EVERY)
-
     async def _edit(self, system: str, name: str, **fields: object) -> None:
         await self.owner.act(system, "PUT", f"/clients/{self.clients[name]}.json", {"client": fields})
 
@@ -297,65 +213,15 @@ class Story:
         await self.owner.act(RIGHT, "PUT", f"/app/clients/{record_id}.json", {"client": fields})
 
     async def _there(self, what: str, **values: object) -> tuple[Record, int]:
-        return await self.owner.seen(RIGHT, "clients", _has(**values), within=_SOON, what=what)
+        return await self.owner.seen(RIGHT, "clients", _has(**values), within=SOON, what=what)
 
     async def _deal(self, what: str, holds: Callable[[Record], bool]) -> tuple[Record, int]:
-        return await self.owner.seen(RIGHT, "deals", holds, within=_SOON, what=what)
+        return await self.owner.seen(RIGHT, "deals", holds, within=SOON, what=what)
 
     async def _count(self, **values: object) -> int:
         return sum(map(_has(**values), await self.owner.records(RIGHT, "clients")))
-
-    async def _left_open(self) -> list[Intent]:
-        flow_id = f"{WORKSPACE}.customer_bitfactura_sugester"
-        wanted = [str(self.clients["orotava"])]
-        return await self.solo.parts.database.read(lambda connection: intents.open_of(connection, flow_id, wanted))
-
-    async def _binding(self, name: str) -> Mapping[str, str] | None:
-        record_id = str(self.clients[name])
-        (flow,) = [f for f in (await self._used()).flows.values() if f.row.entity == "customer"]
-        found = await self.solo.parts.database.read(
-            lambda connection: bindings.find(
-                connection, flow.bridge.id, "customer", flow.spec.role, Side.LEFT.value, record_id
-            )
-        )
-        return {"right": found.right_id, "state": found.state} if found is not None else None
-
-    async def _is_bound(self, name: str) -> bool:
-        return await self._binding(name) is not None
-
-    async def _state(self, name: str) -> str:
-        found = await self._binding(name)
-        return found["state"] if found is not None else ""
-
-    async def _counterpart(self, name: str) -> str:
-        found = await self._binding(name)
-        if found is None:
-            raise NotSeen(f"{name} is not joined with a record of Sugester.")
-        return found["right"]
 
 
 def _has(**values: object) -> Callable[[Record], bool]:
     """Whether a record shows these values."""
     return lambda record: all(record.get(name) == value for name, value in values.items())
-
-
-async def _doomed_sync(data: Path, sweep_seconds: float) -> asyncio.subprocess.Process:
-    """A sync service in a process of its own that dies right after the answer to its first write."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("PUENTE_")}
-    environment |= {
-        "PUENTE_DATA": str(data),
-        "PUENTE_PORT": "0",
-        "PUENTE_SWEEP_SECONDS": f"{sweep_seconds:g}",
-        "PUENTE_ATTEMPT_SECONDS": "5",
-        "PUENTE_LOG_LEVEL": "ERROR",
-        "PUENTE_RIG_FAILPOINTS": "write answered:kill:1",
-    }
-    return await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "services.sync.main",
-        env=environment,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.DEVNULL,
-    )

@@ -7,6 +7,8 @@ import signal
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
+
 from tests.integration.cli import rig, story
 from tests.integration.cli.rig import PUENTE, SOON
 from tests.support.ports import free_ports
@@ -152,8 +154,9 @@ async def test_a_hook_that_could_not_be_read_is_read_again(processes: Processes,
     assert (await place.ask("waiting", "list", "acme"))["waiting"] == []
 
 
-async def test_the_demo_tells_its_story_and_ends_well(processes: Processes, tmp_path: Path) -> None:
-    demo = processes.start(*PUENTE, "demo", "--once", "--port", "0", name="demo", env={"PUENTE_PORT": "0"})
+@pytest.mark.parametrize("bridge", ["bitfactura-sugester", "factusol-clientify"])
+async def test_the_demo_tells_its_story_and_ends_well(processes: Processes, tmp_path: Path, bridge: str) -> None:
+    demo = processes.start(*PUENTE, "demo", bridge, "--once", "--port", "0", name="demo", env={"PUENTE_PORT": "0"})
     assert await demo.exits(within=timedelta(seconds=100)) == 0, demo.tail()
     told = demo.output()
     assert "Sync is killed" in told

@@ -36,7 +36,7 @@ class Shop:
         }
 
 
-def end(name: str, **columns: Column) -> End:
+def end(name: str, /, **columns: Column) -> End:
     return End(cast(Connector, Shop(name, {each: columns.get(each, Column()) for each in NAMES})), "clients")
 
 
