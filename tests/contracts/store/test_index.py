@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 
-from shared.store import index
+from shared.store import bindings, index
 from shared.store.database import Database
 from shared.store.rows import Seen
 from tests.contracts.store import made
@@ -96,3 +96,28 @@ async def test_a_whole_listing_is_walked_in_pages(store: Database) -> None:
         len(await store.read(partial(index.keys_of, account_id=ACCOUNT, resource=RESOURCE, record_ids=walked)))
         == 1100
     )
+
+
+async def test_records_in_no_pair_are_counted_by_what_a_key_says(store: Database) -> None:
+    await _save(
+        store,
+        made.seen("1", keys={"_not_yet.a": "no name"}),
+        made.seen("2", keys={"_not_yet.a": "no tax number", "_noted.tax_no": "not valid"}),
+        made.seen("3", keys={"_not_yet.a": "no tax number", "_noted.phone": "not valid"}),
+        made.seen("L1", keys={"_not_yet.a": "no tax number", "_noted.tax_no": "not valid"}),
+        made.seen("4", keys={"_not_yet.b": "another flow's"}),
+    )
+    await store.run(partial(bindings.add, binding=made.binding()))
+    counted = partial(
+        index.unbound_with_key,
+        account_id=ACCOUNT,
+        resource=RESOURCE,
+        key_name="_not_yet.a",
+        bridge_id="shop-bridge",
+        entity="customer",
+        role="main",
+    )
+    assert await store.read(partial(counted, side="left")) == {"no name": 1, "no tax number": 2}
+    assert await store.read(partial(counted, side="right")) == {"no name": 1, "no tax number": 3}
+    noted = partial(index.noted, account_id=ACCOUNT, resource=RESOURCE, prefix="_noted.")
+    assert await store.read(partial(noted, most=1)) == {"phone": (1, ["3"]), "tax_no": (2, ["2"])}

@@ -19,6 +19,7 @@ from tests.support.processes import Process, Processes, clean_environment, pytho
 from tests.support.waiting import until
 
 SOON = timedelta(seconds=40)
+FIRST_BRIDGE = ("bitfactura", "sugester")
 PUENTE = python("-m", "services.cli.main")
 
 Json = Mapping[str, Any]
@@ -88,8 +89,8 @@ class Place:
         assert answer["status"] < 300, answer
         return answer["body"] if isinstance(answer["body"], dict) else {}
 
-    async def fault(self, system: str, fault: str, *, on: bool = True) -> None:
-        await self._control("POST", "faults", {"system": system, "fault": fault, "on": on})
+    async def fault(self, system: str, fault: str, *, on: bool = True, **more: object) -> None:
+        await self._control("POST", "faults", {"system": system, "fault": fault, "on": on, **more})
 
     async def add_hook_row(self, system: str, kind: str, url: str) -> int:
         return int((await self._control("POST", "webhooks", {"system": system, "kind": kind, "url": url}))["id"])
@@ -119,25 +120,34 @@ class Place:
                 "account", "add", "acme", system, "--base-url", access["base_url"],
                 "--setting", "calls_per_minute=60000", stdin=access["token"] + "\n",
             )  # fmt: skip
-        await self.puente("bridge", "add", "acme", "bitfactura", "sugester")
+        await self.puente("bridge", "add", "acme", *self.systems)
         if approve:
             await self.puente("match", "approve", "acme")
 
 
-async def _sandbox(processes: Processes) -> tuple[str, Mapping[str, Mapping[str, str]]]:
+async def _sandbox(
+    processes: Processes, bridge: tuple[str, str] = FIRST_BRIDGE
+) -> tuple[str, Mapping[str, Mapping[str, str]]]:
     process = processes.start(*PUENTE, "sandbox", "--port", "0", "--json", name="sandbox")
     await process.line(r"^\{", within=SOON)
     hello = json.loads(process.output().splitlines()[0])
-    return hello["control"], {name: hello["systems"][name] for name in ("bitfactura", "sugester")}
+    return hello["control"], {name: hello["systems"][name] for name in bridge}
 
 
 def _secrets_of(systems: Mapping[str, Mapping[str, str]]) -> list[str]:
     return [access["token"].partition("/")[0] for access in systems.values()]
 
 
-async def one_machine(processes: Processes, folder: Path, *, hooks: bool = True, sweep: float = 2) -> Place:
-    """A running solo with its data in `folder`."""
-    control, systems = await _sandbox(processes)
+async def one_machine(
+    processes: Processes,
+    folder: Path,
+    *,
+    hooks: bool = True,
+    sweep: float = 2,
+    bridge: tuple[str, str] = FIRST_BRIDGE,
+) -> Place:
+    """A running solo with its data in `folder`; `bridge` names the systems that the place is about."""
+    control, systems = await _sandbox(processes, bridge)
     (port,) = free_ports(1)
     environment = {
         "PUENTE_DATA": str(folder / "data"),
