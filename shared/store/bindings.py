@@ -171,6 +171,29 @@ async def set_state(connection: AsyncConnection, binding_id: str, state: Binding
     )
 
 
+async def rejoin(
+    connection: AsyncConnection, binding: Binding, *, left_id: str, right_id: str, now: datetime
+) -> None:
+    """A person's word: the pair is active, between these two records, and starts without a base.
+
+    Raises Lost if another process changed the pair first, and (outside) if one of the records is in another pair.
+    """
+    changed = await connection.execute(
+        update(_T)
+        .where(_T.c.id == binding.id, _T.c.version == binding.version)
+        .values(
+            left_id=left_id,
+            right_id=right_id,
+            state="active",
+            base=dump_base(PairBase(normaliser=0, map_version=0)),
+            version=binding.version + 1,
+            updated_at=now,
+        )
+    )
+    if changed.rowcount != 1:
+        raise errors.Lost("Another process changed this pair first.")
+
+
 def dump_base(base: PairBase) -> dict[str, Any]:
     """The stored form: short keys, since there is one per pair."""
     return {

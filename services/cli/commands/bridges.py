@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import typer
 
@@ -11,18 +10,14 @@ from services.cli import given
 from services.cli.console import CREDENTIALS, DONE, Cli, cli_of
 from shared.connectors.contract import OwnField
 from shared.flows.catalog import FLOWS
-from shared.flows.spec import Flow, Side, TwoWay
-from shared.runtime import administration, views
+from shared.runtime import administration, steering, views
 from shared.runtime.parts import Parts
 from shared.runtime.workspaces import LOOK_EVERY
-from shared.store import directory, waiting
 from shared.store.directory import Directory, unknown
 from shared.store.rows import Bridge, FlowRow
 
 bridge = typer.Typer(no_args_is_help=True, help="Two accounts of one workspace, joined.")
 flow = typer.Typer(no_args_is_help=True, help="What a bridge keeps in step.")
-
-_YES, _NO = frozenset({"yes", "true", "on", "1"}), frozenset({"no", "false", "off", "0"})
 
 _NAME_OF_FLOW = typer.Argument(metavar="FLOW")
 _OPTIONS = typer.Argument(metavar="OPTION=VALUE...", help="kinds=vat,receipt; winner.note=left; ...")
@@ -121,8 +116,8 @@ def set_options(
 
     async def work(parts: Parts) -> int:
         row = one_flow(await views.find(parts, name))
-        changed = changed_options(row, FLOWS[row.spec], given.pairs(options, option="An option"))
-        await parts.database.run(lambda connection: directory.set_flow(connection, row, options=changed))
+        wanted = given.pairs(options, option="An option")
+        await steering.set_options(parts, row, FLOWS[row.spec], wanted, actor=given.actor())
         fresh = one_flow(await views.find(parts, row.id))
         home = (await administration.used_of(parts, row.workspace_id)).directory
         cli.emit({"flow": flow_as_dict(fresh, home)}, lambda cli: cli.say("flow set", flow=row.id))
@@ -143,7 +138,7 @@ def pause(
     async def work(parts: Parts) -> int:
         target = await views.find(parts, name)
         for row in target.flows:
-            await parts.database.run(lambda connection, row=row: directory.pause_flow(connection, row, reason))  # type: ignore[misc]
+            await steering.pause(parts, row, reason=reason, actor=given.actor())
         # Until every sync has seen it: what is told after this command has returned waits.
         await parts.clock.sleep(LOOK_EVERY)
         return await _tell_states(cli, parts, target, "flow paused")
@@ -162,25 +157,10 @@ def resume(
     async def work(parts: Parts) -> int:
         target = await views.find(parts, name)
         for row in target.flows:
-            await _resume(parts, row)
+            await steering.resume(parts, row, actor=given.actor())
         return await _tell_states(cli, parts, target, "flow resumed")
 
     return cli.run(work)
-
-
-async def _resume(parts: Parts, row: FlowRow) -> None:
-    rows = await parts.database.read(
-        lambda connection: waiting.of_workspace(
-            connection, row.workspace_id, reason="paused", flow_id=row.id, limit=100_000
-        )
-    )
-    now = parts.clock.now()
-
-    async def unit(connection: Any) -> None:
-        if await directory.resume_flow(connection, row):
-            await waiting.retry(connection, [each.id for each in rows], now)
-
-    await parts.database.run(unit)
 
 
 async def _tell_states(cli: Cli, parts: Parts, target: views.Target, key: str) -> int:
@@ -205,50 +185,6 @@ def in_order(flows: Sequence[FlowRow]) -> list[FlowRow]:
     """Flows in the order of the catalogue: what others are linked to comes first."""
     order = list(FLOWS)
     return sorted(flows, key=lambda each: (order.index(each.spec) if each.spec in order else len(order), each.id))
-
-
-def changed_options(row: FlowRow, spec: Flow, wanted: Mapping[str, str]) -> dict[str, object]:
-    """The options of a flow with new values, read as each option's kind says. Raises Misconfigured."""
-    known = {option.name: option for option in spec.options}
-    changed = dict(row.options)
-    for name, text in wanted.items():
-        first, dot, field = name.partition(".")
-        if first not in known:
-            raise unknown("option", name, sorted(known))
-        if dot or first == "winner":
-            _set_winner(changed, spec, field, text)
-        elif not text:
-            changed.pop(name, None)
-        elif known[name].kind == "words":
-            words = [word.strip() for word in text.split(",") if word.strip()]
-            wrong = [word for word in words if known[name].among and word not in known[name].among]
-            if wrong:
-                raise given.usage(
-                    f"{name} does not know {', '.join(wrong)}.", f"Choose from {', '.join(known[name].among)}."
-                )
-            changed[name] = words
-        elif known[name].kind == "flag":
-            if text.lower() not in _YES | _NO:
-                raise given.usage(f"{name} is yes or no.")
-            changed[name] = text.lower() in _YES
-        else:
-            changed[name] = text
-    return changed
-
-
-def _set_winner(changed: dict[str, object], spec: Flow, field: str, text: str) -> None:
-    if not isinstance(spec, TwoWay) or field not in spec.shared_fields():
-        fields = spec.shared_fields() if isinstance(spec, TwoWay) else ()
-        raise unknown("field", field, fields)
-    sides = {side.value for side in Side}
-    if text and text not in sides:
-        raise given.usage("A winner is left or right.", f"Write winner.{field}=left.")
-    old = changed.get("winner")
-    winners = dict(old) if isinstance(old, Mapping) else {}
-    winners.pop(field, None)
-    if text:
-        winners[field] = text
-    changed["winner"] = winners
 
 
 def flow_as_dict(row: FlowRow, home: Directory) -> dict[str, object]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 import typer
 
@@ -14,13 +14,13 @@ from services.cli.console import ASKS, DONE, Cli, cli_of
 from shared import errors
 from shared.eventlog.port import EventLog
 from shared.flows.catalog import FLOWS
-from shared.flows.spec import Document, Side
-from shared.runtime import administration, matching_report, views
+from shared.flows.spec import Side
+from shared.runtime import administration, matching_report, steering, views
 from shared.runtime.parts import Parts
 from shared.runtime.workspaces import Used
-from shared.store import audit, matches, waiting
+from shared.store import matches
 from shared.store.matches import Decision, Finding, FindingName, Report
-from shared.store.rows import FlowRow, Load, SideName
+from shared.store.rows import FlowRow, Load
 
 _FINDINGS: Sequence[FindingName] = get_args(FindingName)
 From = Literal["left", "right", "both"]
@@ -90,9 +90,13 @@ def decide(
         count = 0
         try:
             if every:
-                count = await _decide_all(parts, row, every, choice)
+                sort = next(each for each in _FINDINGS if each == every)
+                count = await steering.decide_all(parts, row, sort, choice, actor=given.actor())
             else:
-                count = await _decide_one(parts, target.used, row, record, choice, bind)
+                side, record_id = _end(record)
+                flow = target.used.flows[row.id]
+                await steering.decide(parts, flow, side, record_id, choice, other=bind, actor=given.actor())
+                count = 1
         except errors.Lost as problem:
             raise given.usage(problem.message) from None
         result = {"flow": row.id, "decided": count, "decision": choice}
@@ -147,11 +151,11 @@ def load(
     async def work(parts: Parts, log: EventLog) -> int:
         target = await views.find(parts, name)
         if not insist:
-            await check_shipped_link(parts, target)
-        await check_fields(parts, target)
+            await steering.check_shipped_link(parts, target.used, accounts.accounts_of(target), target.flows)
+        await steering.check_fields(parts, target.used, target.flows)
         started = []
         for row in bridges.in_order(target.flows):
-            side, then_side = directions(row, source)
+            side, then_side = steering.directions(row, FLOWS[row.spec], source)
             made = await administration.start_load(parts, row, side=side, then_side=then_side, since=first_day)
             started.append(made)
             sides = ", ".join(each for each in (side, then_side) if each)
@@ -163,46 +167,6 @@ def load(
         return await _wait_for_loads(cli, parts, log, target, started, timedelta(seconds=timeout))
 
     return cli.run_with_log(work)
-
-
-async def check_shipped_link(parts: Parts, target: views.Target) -> None:
-    """Raises NeedsOperator while the vendors' own link is on: it would double what both of us make."""
-    wanted = {row.bridge_id for row in target.flows}
-    for account in accounts.accounts_of(target):
-        joined = any(
-            account.id in {bridge.left_account, bridge.right_account}
-            for bridge in target.home.bridges.values()
-            if bridge.id in wanted
-        )
-        for check in await administration.check_account(parts, target.used, account) if joined else ():
-            if check.name == "shipped link" and check.state in {"failed", "warning"}:
-                way_out = check.way_out.en if check.way_out is not None else "Switch it off."
-                raise errors.NeedsOperator(
-                    f"{check.says.en} Puente does not go live beside it: records would be doubled.",
-                    way_out=f"{way_out} Or insist with --insist.",
-                )
-
-
-async def check_fields(parts: Parts, target: views.Target) -> None:
-    """Raises NeedsOperator while a field of ours, which the flows need at a vendor, is not there."""
-    for bridge_id in {row.bridge_id for row in target.flows}:
-        for field in await administration.ensure_fields(parts, target.used, target.home.bridges[bridge_id]):
-            if not field.usable:
-                way_out = field.way_out.en if field.way_out is not None else ""
-                raise errors.NeedsOperator(field.says.en, way_out=way_out)
-
-
-def directions(row: FlowRow, source: str) -> tuple[SideName, SideName | None]:
-    """(first side, the side that follows). Documents go one way. Raises Misconfigured."""
-    if isinstance(FLOWS[row.spec], Document):
-        if source == "right":
-            raise given.usage(f"{row.id} goes one way, from left to right.", "Give --from left.")
-        return "left", None
-    match source:
-        case "left" | "right":
-            return ("left", None) if source == "left" else ("right", None)
-        case _:
-            return "left", "right"
 
 
 async def _wait_for_loads(
@@ -236,58 +200,12 @@ def _choice(*, bind: str, new: bool, apart: bool) -> Decision:
     return chosen[0]
 
 
-async def _decide_all(parts: Parts, row: FlowRow, finding: str, choice: Decision) -> int:
-    wanted = next(each for each in _FINDINGS if each == finding)
-    now = parts.clock.now()
-
-    async def unit(connection: Any) -> int:
-        count = await matches.decide_all(connection, row.id, wanted, choice, actor=given.actor(), now=now)
-        detail = {"flow": row.id, "finding": finding, "decision": choice, "count": count}
-        await audit.add(connection, _line(parts, row.workspace_id, detail))
-        open_rows = await waiting.of_workspace(
-            connection, row.workspace_id, reason="ambiguous", flow_id=row.id, limit=100_000
-        )
-        await waiting.retry(connection, [each.id for each in open_rows], now)
-        return count
-
-    return await parts.database.run(unit)
-
-
-async def _decide_one(parts: Parts, used: Used, row: FlowRow, record: str, choice: Decision, other: str) -> int:
-    side_text, slash, record_id = record.partition("/")
-    if not slash or side_text not in {"left", "right"} or not record_id:
+def _end(record: str) -> tuple[Side, str]:
+    """The side and id of `left/ID`."""
+    side, slash, record_id = record.partition("/")
+    if not slash or side not in {"left", "right"} or not record_id:
         raise given.usage(f"{record!r} names no record.", "Write left/ID or right/ID.")
-    side: SideName = "left" if side_text == "left" else "right"
-    flow = used.flows[row.id]
-    now = parts.clock.now()
-    chosen = other if choice == "bind" else None
-
-    async def unit(connection: Any) -> int:
-        await matches.decide(
-            connection, row.id, side, record_id, choice, chosen_id=chosen, actor=given.actor(), now=now
-        )
-        detail = {"flow": row.id, "record": record, "decision": choice, "chosen": chosen}
-        await audit.add(connection, _line(parts, row.workspace_id, detail))
-        ends = [(Side(side), record_id), *([(Side(side).other, chosen)] if chosen else [])]
-        ids = []
-        for end, each in ends:
-            found = await waiting.find(connection, row.id, flow.accounts[end].id, flow.resource_name(end), each)
-            ids += [found.id] if found is not None else []
-        await waiting.retry(connection, ids, now)
-        return 1
-
-    return await parts.database.run(unit)
-
-
-def _line(parts: Parts, workspace_id: str, detail: dict[str, Any]) -> audit.Line:
-    return audit.Line(
-        id=parts.new_id(),
-        workspace_id=workspace_id,
-        at=parts.clock.now(),
-        actor=given.actor(),
-        action="match.decided",
-        detail=detail,
-    )
+    return Side(side), record_id
 
 
 # Showing

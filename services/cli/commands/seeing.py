@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from types import TracebackType
 
 import typer
@@ -17,10 +17,9 @@ from services.cli import given
 from services.cli.commands import bridges
 from services.cli.console import ASKS, DONE, Cli, cli_of, span
 from shared.eventlog.port import EventLog, Lag
-from shared.runtime import administration, views
+from shared.runtime import administration, steering, views
 from shared.runtime.parts import Parts
 from shared.runtime.views import Beside, Noted, Resting, Status
-from shared.store import sweeps
 from shared.store.directory import Directory
 from shared.store.rows import Load, Sweep, Waiting
 
@@ -84,7 +83,7 @@ def sync(
     async def work(parts: Parts, log: EventLog) -> int:
         used = await administration.used_of(parts, workspace)
         moment = given.moment(since, parts.clock.now(), used.workspace.time_zone)
-        count = await ask_sweeps(parts, used.directory, full=full, since=moment)
+        count = await steering.ask_sweeps(parts, used.directory, full=full, since=moment)
         if not wait:
             cli.emit({"sweeps": count}, lambda cli: cli.say("sweeps asked", count=count))
             return DONE
@@ -105,18 +104,6 @@ def sync(
         return DONE if found.quiet and not found.needs_person and not found.paused else ASKS
 
     return cli.run_with_log(work)
-
-
-async def ask_sweeps(parts: Parts, home: Directory, *, full: bool = False, since: datetime | None = None) -> int:
-    """Ask for a sweep of every resource of a workspace; returns how many."""
-    now, count = parts.clock.now(), 0
-    for account_id in home.accounts:
-        count += await parts.database.run(
-            lambda connection, account_id=account_id: sweeps.request(
-                connection, account_id, None, now=now, full=full, since=since
-            )  # type: ignore[misc]
-        )
-    return count
 
 
 def lag(

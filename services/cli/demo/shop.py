@@ -7,11 +7,10 @@ import signal
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from services.cli.commands import seeing
 from services.cli.demo import agreement
 from services.cli.demo.owner import Record
 from services.cli.demo.stage import SOON, WORKSPACE, Stage, doomed_sync
-from shared.runtime import administration, matching_report, views
+from shared.runtime import administration, matching_report, steering, views
 from shared.store.rows import Intent
 
 LEFT, RIGHT = "factusol", "clientify"
@@ -201,7 +200,7 @@ class Shop(Stage):
     async def a_deletion(self) -> None:
         before = len(await self.owner.records(RIGHT, "contacts"))
         await self.owner.act(LEFT, "DELETE", f"/programa/clientes/{self.clients['rocio']}")
-        await seeing.ask_sweeps(self.solo.parts, (await self._used()).directory, full=True)
+        await steering.ask_sweeps(self.solo.parts, (await self._used()).directory, full=True)
 
         async def gone() -> bool:
             return await self._state("rocio") == "gone-left"
@@ -215,7 +214,7 @@ class Shop(Stage):
 
     async def the_end(self) -> list[str]:
         used = await self._used()
-        await seeing.ask_sweeps(self.solo.parts, used.directory, full=True)
+        await steering.ask_sweeps(self.solo.parts, used.directory, full=True)
         status = await self._quiet()
         found = await agreement.as_shown(self.solo.parts, used)
         if status.needs_person:

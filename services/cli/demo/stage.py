@@ -11,12 +11,13 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
-from services.cli.commands import matching, seeing
+from services.cli.commands import seeing
 from services.cli.demo.owner import NotSeen, Owner
 from services.solo.running import Solo
 from shared import errors
+from shared.flows.catalog import FLOWS
 from shared.flows.spec import Side
-from shared.runtime import administration, hooking, views
+from shared.runtime import administration, hooking, steering, views
 from shared.runtime.workspaces import Used
 from shared.store import bindings, intents
 from shared.store.rows import FlowRow, Intent
@@ -92,7 +93,7 @@ class Stage(ABC):
         self._say("account", f"{connector.title}: {passed} checks passed, {hooks}.")
 
     async def _load(self, row: FlowRow) -> None:
-        side, then_side = matching.directions(row, "")
+        side, then_side = steering.directions(row, FLOWS[row.spec], "")
         await administration.start_load(self.solo.parts, row, side=side, then_side=then_side, since=None)
 
     async def _used(self) -> Used:

@@ -7,11 +7,10 @@ import signal
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from services.cli.commands import matching, seeing
 from services.cli.demo import agreement
 from services.cli.demo.owner import Record
 from services.cli.demo.stage import SOON, WORKSPACE, Stage, doomed_sync
-from shared.runtime import administration, matching_report, views
+from shared.runtime import administration, matching_report, steering, views
 from shared.store.rows import Intent
 
 LEFT, RIGHT = "bitfactura", "sugester"
@@ -58,7 +57,7 @@ class Story(Stage):
         used = await self._used()
         bridge = await administration.add_bridge(parts, used, LEFT, RIGHT)
         target = await views.find(parts, bridge.id)
-        await matching.check_shipped_link(parts, target)
+        await steering.check_shipped_link(parts, target.used, list(target.home.accounts.values()), target.flows)
         for row in target.flows:
             await matching_report.approve(parts, target.used, row.id, actor="demo")
         self._say("setup", f"Workspace, two accounts and the bridge {bridge.id}; the matching report is approved.")
@@ -195,7 +194,7 @@ class Story(Stage):
 
     async def the_end(self) -> list[str]:
         used = await self._used()
-        await seeing.ask_sweeps(self.solo.parts, used.directory, full=True)
+        await steering.ask_sweeps(self.solo.parts, used.directory, full=True)
         status = await self._quiet()
         found = await agreement.differences(self.solo.parts, used, self.owner)
         if status.needs_person:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from services.cli.commands import bridges, matching
+from services.cli.commands import bridges
 from shared import errors
 from shared.flows.catalog import FLOWS
+from shared.runtime import steering
 from shared.store.rows import FlowRow
 
 CUSTOMERS = "customer_bitfactura_sugester"
@@ -29,7 +30,7 @@ def row(spec: str, **options: object) -> FlowRow:
 
 
 def changed(spec: str, wanted: dict[str, str], **options: object) -> dict[str, object]:
-    return bridges.changed_options(row(spec, **options), FLOWS[spec], wanted)
+    return steering.changed_options(row(spec, **options), FLOWS[spec], wanted)
 
 
 def test_words_are_divided_by_commas() -> None:
@@ -66,8 +67,8 @@ def test_flows_stand_in_the_order_in_which_they_need_each_other() -> None:
 
 
 def test_a_load_goes_both_ways_where_the_flow_does() -> None:
-    assert matching.directions(row(CUSTOMERS), "") == ("left", "right")
-    assert matching.directions(row(CUSTOMERS), "right") == ("right", None)
-    assert matching.directions(row(DOCUMENTS), "both") == ("left", None)
+    assert steering.directions(row(CUSTOMERS), FLOWS[CUSTOMERS], "") == ("left", "right")
+    assert steering.directions(row(CUSTOMERS), FLOWS[CUSTOMERS], "right") == ("right", None)
+    assert steering.directions(row(DOCUMENTS), FLOWS[DOCUMENTS], "both") == ("left", None)
     with pytest.raises(errors.Misconfigured):
-        matching.directions(row(DOCUMENTS), "right")
+        steering.directions(row(DOCUMENTS), FLOWS[DOCUMENTS], "right")
