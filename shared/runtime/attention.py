@@ -93,10 +93,13 @@ async def retry(parts: Parts, log: EventLog, rows: Sequence[Waiting], *, actor: 
     return done
 
 
-async def dismiss(parts: Parts, rows: Sequence[Waiting], *, actor: str) -> int:
-    """Forget rows. Their records are looked at again when they change, or by the next full sweep if unbound."""
+async def dismiss(parts: Parts, rows: Sequence[Waiting], *, actor: str, note: str = "") -> int:
+    """Forget rows. Their records are looked at again when they change, or by the next full sweep if unbound.
+
+    `note` is what the person says of it, kept in the audit.
+    """
     gone = await parts.database.run(lambda connection: waiting.dismiss(connection, [row.id for row in rows]))
-    await _note(parts, rows, actor, "waiting.dismissed")
+    await _note(parts, rows, actor, "waiting.dismissed", note=note)
     return gone
 
 
@@ -169,7 +172,7 @@ async def _sweep_instead(parts: Parts, connector: Connector | None, row: Waiting
     await parts.database.run(unit)
 
 
-async def _note(parts: Parts, rows: Sequence[Waiting], actor: str, action: str) -> None:
+async def _note(parts: Parts, rows: Sequence[Waiting], actor: str, action: str, *, note: str = "") -> None:
     """One audit line a workspace, with the ids of the first rows."""
     for workspace_id in sorted({row.workspace_id for row in rows}):
         ours = [row for row in rows if row.workspace_id == workspace_id]
@@ -179,6 +182,7 @@ async def _note(parts: Parts, rows: Sequence[Waiting], actor: str, action: str) 
             at=parts.clock.now(),
             actor=actor,
             action=action,
-            detail={"count": len(ours), "records": [f"{row.resource}/{row.record_id}" for row in ours[:100]]},
+            detail={"count": len(ours), "records": [f"{row.resource}/{row.record_id}" for row in ours[:100]]}
+            | ({"note": note[:500]} if note else {}),
         )
         await parts.database.run(lambda connection, line=line: audit.add(connection, line))  # type: ignore[misc]

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, Literal, get_args
 
-from sqlalchemy import Row, delete, func, insert, select, update
+from sqlalchemy import Row, case, delete, func, insert, literal, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.store import tables
@@ -112,12 +112,12 @@ async def everybody(connection: AsyncConnection) -> list[User]:
     return [_user(row, roles.get(row.id, {})) for row in rows]
 
 
-async def fail(connection: AsyncConnection, user_id: str, *, locked_until: datetime | None) -> None:
-    """Count a wrong password; `locked_until` shuts the user out for a while."""
-    values: dict[str, Any] = {"failures": _U.c.failures + 1}
-    if locked_until is not None:
-        values["locked_until"] = locked_until
-    await connection.execute(update(_U).where(_U.c.id == user_id).values(**values))
+async def fail(connection: AsyncConnection, user_id: str, *, every: int, locked_until: datetime) -> None:
+    """Count a wrong password; each `every`-th in a row shuts the user out. Counted in the row: tries side by side
+    count too."""
+    now_wrong = _U.c.failures + 1
+    locked = case((now_wrong % every == 0, literal(locked_until, _U.c.locked_until.type)), else_=_U.c.locked_until)
+    await connection.execute(update(_U).where(_U.c.id == user_id).values(failures=now_wrong, locked_until=locked))
 
 
 # Sessions

@@ -69,11 +69,17 @@ async def test_wrong_passwords_are_counted_and_may_lock(store: Database) -> None
     ana = someone()
     await store.run(lambda connection: users.add(connection, ana))
     until = NOW + timedelta(minutes=1)
-    await store.run(lambda connection: users.fail(connection, ana.id, locked_until=None))
-    await store.run(lambda connection: users.fail(connection, ana.id, locked_until=until))
-    found = await store.read(lambda connection: users.by_id(connection, ana.id))
-    assert found is not None
-    assert (found.failures, found.locked_until) == (2, until)
+    wrong = partial(users.fail, user_id=ana.id, every=2, locked_until=until)
+
+    async def stands() -> tuple[int, datetime | None]:
+        found = await store.read(lambda connection: users.by_id(connection, ana.id))
+        assert found is not None
+        return found.failures, found.locked_until
+
+    await store.run(wrong)
+    assert await stands() == (1, None)
+    await store.run(wrong)
+    assert await stands() == (2, until)
 
 
 async def test_the_last_sample_of_a_minute_stands_and_old_ones_go(store: Database) -> None:

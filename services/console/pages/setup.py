@@ -1,0 +1,405 @@
+"""First run: two accounts, the flows between them, a report before anything is written, the first load."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Form, Request
+from starlette.datastructures import FormData
+from starlette.responses import HTMLResponse, Response, StreamingResponse
+
+from services.console.context import Acts, Asks, Visit
+from services.console.jobs import Job
+from services.console.pages.home import bridges_of
+from shared import errors
+from shared.connectors.contract import Connector
+from shared.flows import catalog
+from shared.flows.spec import Document, Side
+from shared.model.change import is_record_id
+from shared.runtime import administration, hooking, matching_report, steering, views
+from shared.runtime.views import Progress
+from shared.runtime.workspaces import Used
+from shared.store import loads, matches
+from shared.store.matches import Decision, Finding, FindingName, Report
+from shared.store.rows import Account, FlowRow, Load
+from shared.store.users import EVERYWHERE
+
+router = APIRouter()
+
+_EXAMPLES: Final = 10
+_PAGE: Final = 500
+_FINDINGS: Final[tuple[FindingName, ...]] = ("exact", "probable", "ambiguous", "new")
+_NEEDED: Final = frozenset({"host", "certificate", "token", "read", "write", "prefix"})
+_SECRET: Final = "credential."  # noqa: S105 - the beginning of a form field's name
+_SETTING: Final = "setting."
+
+Text = Annotated[str, Form(max_length=500)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pair:
+    """Two systems that can be joined."""
+
+    left: Connector
+    right: Connector
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlowStep:
+    """One flow on its way to live: its report with examples, its loads, and what runs now."""
+
+    row: FlowRow
+    says: str
+    options: Sequence[tuple[str, str, str]]
+    winners: Sequence[tuple[str, str]]
+    report: Report | None
+    open: int
+    examples: Mapping[str, Sequence[Finding]]
+    job: Job | None
+    load: tuple[Load, Progress] | None
+
+    @property
+    def is_running(self) -> bool:
+        is_loading = self.load is not None and self.load[0].state == "running"
+        return is_loading or (self.job is not None and self.job.state == "running")
+
+
+@router.get("/new")
+async def new(visit: Asks) -> HTMLResponse:
+    visit.need("admin", EVERYWHERE)
+    return visit.page("new.html")
+
+
+@router.post("/new")
+async def add_workspace(
+    visit: Acts,
+    name: Text,
+    title: Text = "",
+    country: Text = "ES",
+    locale: Text = "es",
+    time_zone: Text = "Europe/Madrid",
+) -> Response:
+    visit.need("admin", EVERYWHERE)
+    await administration.add_workspace(
+        visit.parts, name.strip(), title=title.strip(), country=country, locale=locale, time_zone=time_zone
+    )
+    return visit.go(f"/w/{name.strip()}/setup")
+
+
+@router.get("/w/{workspace_id}/setup")
+async def page(visit: Asks, workspace_id: str, said: str = "") -> HTMLResponse:
+    used = await visit.workspace(workspace_id, "admin")
+    steps = [await _step(visit, used, row) for row in _in_order(used)]
+    return visit.page(
+        "setup.html",
+        used=used,
+        pairs=_pairs(visit),
+        accounts=_accounts(visit, used),
+        bridges=bridges_of(visit, used),
+        steps=steps,
+        running=any(step.is_running for step in steps),
+        all_live=bool(steps) and all(step.row.state in {"loading", "live", "paused"} for step in steps),
+        findings=_FINDINGS,
+        said=said,
+    )
+
+
+@router.get("/w/{workspace_id}/setup/flows")
+async def moving(visit: Asks, workspace_id: str) -> HTMLResponse:
+    """The part of the page that moves while reports are made and loads run."""
+    used = await visit.workspace(workspace_id, "admin")
+    steps = [await _step(visit, used, row) for row in _in_order(used)]
+    return HTMLResponse(
+        visit.text(
+            "flows.html",
+            used=used,
+            steps=steps,
+            running=any(step.is_running for step in steps),
+            findings=_FINDINGS,
+            all_live=bool(steps) and all(step.row.state in {"loading", "live", "paused"} for step in steps),
+        )
+    )
+
+
+# Accounts
+
+
+@router.post("/w/{workspace_id}/setup/account")
+async def account(visit: Acts, workspace_id: str, request: Request) -> Response:
+    """Check an account as it was typed, and save it if asked to and nothing that is needed failed."""
+    used = await visit.workspace(workspace_id, "admin")
+    form = await request.form()
+    system, step = _text(form, "system"), _text(form, "step")
+    connector = administration.connector_of(visit.parts, system)
+    old = used.directory.accounts.get(f"{workspace_id}.{system}")
+    given = _given(form, _SECRET)
+    kept = dict(old.credentials) if old is not None else {}
+    made = administration.new_account(
+        visit.parts,
+        used,
+        system,
+        base_url=_text(form, "base_url"),
+        credentials=kept | {name: value for name, value in given.items() if value},
+        settings=(dict(old.settings) if old is not None else {}) | _given(form, _SETTING),
+    )
+    checks = await administration.check_account(visit.parts, used, made)
+    is_well = not any(each.state == "failed" and each.name in _NEEDED for each in checks)
+    if step != "save" or not is_well:
+        return HTMLResponse(
+            visit.text("checks.html", checks=checks, is_well=is_well, title=connector.title),
+            status_code=200,
+        )
+    if old is None:
+        await administration.save_account(visit.parts, used, made)
+    else:
+        await administration.change_account(visit.parts, used, made)
+    await _after_account(visit, workspace_id, made)
+    said = visit.say("{title} is connected.", title=connector.title)
+    return visit.go(f"/w/{workspace_id}/setup", said=said)
+
+
+async def _after_account(visit: Visit, workspace_id: str, account: Account) -> None:
+    """Register hooks where that is possible, and join the accounts that can be joined."""
+    used = await visit.workspace(workspace_id, "admin")
+    connector = administration.connector_of(visit.parts, account.system)
+    if visit.parts.settings.public_url and connector.hooks.kinds:
+        await hooking.register(visit.parts, used, account, visit.parts.settings.public_url)
+    joined = {(each.left_account, each.right_account) for each in used.directory.bridges.values()}
+    for one in used.directory.accounts.values():
+        for two in used.directory.accounts.values():
+            if catalog.between(one.system, two.system) and (one.id, two.id) not in joined:
+                await administration.add_bridge(visit.parts, used, one.id, two.id)
+
+
+# Flows
+
+
+@router.post("/w/{workspace_id}/setup/{flow_id}/options")
+async def options(visit: Acts, workspace_id: str, flow_id: str, request: Request) -> Response:
+    used, row = await _flow(visit, workspace_id, flow_id)
+    spec = catalog.FLOWS[row.spec]
+    form = await request.form()
+    wanted = _given(form, "option.")
+    current = {name: text for name, _says, text in _options(row)} | {f"winner.{n}": s for n, s in _winners(row)}
+    changed = {name: text for name, text in wanted.items() if current.get(name) != text}
+    if changed:
+        await steering.set_options(visit.parts, row, spec, changed, actor=visit.actor)
+    return visit.go(f"/w/{used.workspace.id}/setup", said=visit.say("The options are saved."))
+
+
+@router.post("/w/{workspace_id}/setup/{flow_id}/report")
+async def report(visit: Acts, workspace_id: str, flow_id: str) -> Response:
+    """Make the matching report in the background: both systems are listed, nothing is written to them."""
+    used, row = await _flow(visit, workspace_id, flow_id)
+
+    async def work(job: Job) -> None:
+        await matching_report.make(visit.parts, used, row.id, progress=job.progress)
+
+    visit.console.jobs.start(f"report {row.id}", work)
+    return visit.go(f"/w/{workspace_id}/setup")
+
+
+@router.get("/w/{workspace_id}/setup/{flow_id}/report.csv")
+async def as_csv(visit: Asks, workspace_id: str, flow_id: str) -> StreamingResponse:
+    """Every finding of a report, for a spreadsheet."""
+    _used, row = await _flow(visit, workspace_id, flow_id)
+    headers = {"content-disposition": f'attachment; filename="{row.id}.csv"'}
+    return StreamingResponse(_csv(visit, row), media_type="text/csv; charset=utf-8", headers=headers)
+
+
+@router.post("/w/{workspace_id}/setup/{flow_id}/decide")
+async def decide(
+    visit: Acts,
+    workspace_id: str,
+    flow_id: str,
+    choice: Annotated[Decision, Form()],
+    record: Text = "",
+    side: Text = "left",
+    other: Text = "",
+    every: Text = "",
+) -> Response:
+    """Decide one finding, or all open ones of a sort."""
+    used, row = await _flow(visit, workspace_id, flow_id)
+    if every:
+        sort = next((each for each in _FINDINGS if each == every), None)
+        if sort is None:
+            raise errors.Misconfigured(f"There is no finding {every!r}.")
+        count = await steering.decide_all(visit.parts, row, sort, choice, actor=visit.actor)
+    else:
+        if (
+            side not in {"left", "right"}
+            or not is_record_id(record)
+            or (choice == "bind" and not is_record_id(other))
+        ):
+            raise errors.Misconfigured("Say with which record it shall be joined.")
+        flow = used.flows[row.id]
+        await steering.decide(visit.parts, flow, Side(side), record, choice, other=other, actor=visit.actor)
+        count = 1
+    return visit.go(f"/w/{workspace_id}/setup", said=visit.say("{count} decided.", count=count))
+
+
+@router.post("/w/{workspace_id}/setup/load")
+async def load(visit: Acts, workspace_id: str, since: Text = "", insist: Text = "") -> Response:
+    """Approve what was reported, and begin the first load of every flow that waits for it."""
+    used = await visit.workspace(workspace_id, "admin")
+    rows = [row for row in _in_order(used) if row.state in {"draft", "matching", "review"}]
+    if not insist:
+        accounts = list(used.directory.accounts.values())
+        await steering.check_shipped_link(visit.parts, used, accounts, rows)
+    for row in rows:
+        kept = await visit.parts.database.read(lambda connection, row=row: matches.report(connection, row.id))  # type: ignore[misc] # mypy infers no lambda with a default
+        if kept is None:
+            raise errors.Misconfigured(
+                f"There is no report of {row.id} yet.", way_out="Make the report first, and look at it."
+            )
+        await matching_report.approve(visit.parts, used, row.id, actor=visit.actor)
+    fresh = await visit.workspace(workspace_id, "admin")
+    for row in rows:
+        spec = catalog.FLOWS[row.spec]
+        side, then_side = steering.directions(row, spec, "")
+        day = since.strip() or None if isinstance(spec, Document) else None
+        await administration.start_load(
+            visit.parts, fresh.directory.flows[row.id], side=side, then_side=then_side, since=day
+        )
+    return visit.go(f"/w/{workspace_id}/setup", said=visit.say("The first load has begun."))
+
+
+# Looking
+
+
+async def _flow(visit: Visit, workspace_id: str, flow_id: str) -> tuple[Used, FlowRow]:
+    used = await visit.workspace(workspace_id, "admin")
+    row = used.directory.flows.get(flow_id)
+    if row is None or row.spec not in catalog.FLOWS:
+        raise errors.Misconfigured("There is no such flow.")
+    return used, row
+
+
+def _in_order(used: Used) -> list[FlowRow]:
+    order = list(catalog.FLOWS)
+    known = [row for row in used.directory.flows.values() if row.spec in order]
+    return sorted(known, key=lambda row: (order.index(row.spec), row.id))
+
+
+def _pairs(visit: Visit) -> list[Pair]:
+    connectors = visit.parts.workspaces.connectors
+    names = dict.fromkeys((flow.left.connector.name, flow.right.connector.name) for flow in catalog.FLOWS.values())
+    return [Pair(left=connectors[left], right=connectors[right]) for left, right in names]
+
+
+def _accounts(visit: Visit, used: Used) -> Mapping[str, Account]:
+    """The first account of each system."""
+    found: dict[str, Account] = {}
+    for each in used.directory.accounts.values():
+        found.setdefault(each.system, each)
+    return found
+
+
+async def _step(visit: Visit, used: Used, row: FlowRow) -> FlowStep:
+    parts = visit.parts
+    kept = await parts.database.read(lambda connection: matches.report(connection, row.id))
+    examples: dict[str, Sequence[Finding]] = {}
+    open_ones = 0
+    if kept is not None:
+        counted = await parts.database.read(
+            lambda connection: matches.counted(connection, row.id, decision="open")
+        )
+        open_ones = sum(many for (_side, finding), many in counted.items() if finding in {"ambiguous", "probable"})
+        for finding in _FINDINGS:
+            examples[finding] = await parts.database.read(
+                lambda connection, finding=finding: matches.page(  # type: ignore[misc] # mypy infers no lambda with a default
+                    connection, row.id, finding=finding, limit=_EXAMPLES
+                )
+            )
+    running = await parts.database.read(lambda connection: loads.of_flow(connection, row.id))
+    newest = max(running, key=lambda each: each.started_at, default=None)
+    return FlowStep(
+        row=row,
+        says=catalog.FLOWS[row.spec].says,
+        options=_options(row),
+        winners=_winners(row),
+        report=kept,
+        open=open_ones,
+        examples=examples,
+        job=visit.console.jobs.find(f"report {row.id}"),
+        load=(newest, views.progress_of(newest)) if newest is not None else None,
+    )
+
+
+def _options(row: FlowRow) -> list[tuple[str, str, str]]:
+    """(name, what it is, its value as text) of every option but who wins."""
+    found = []
+    for option in catalog.FLOWS[row.spec].options:
+        if option.name == "winner":
+            continue
+        value = row.options.get(option.name, option.default)
+        match value:
+            case None:
+                text = ""
+            case bool():
+                text = "yes" if value else "no"
+            case str():
+                text = value
+            case Sequence():
+                text = ", ".join(str(each) for each in value)
+            case _:
+                text = str(value)
+        found.append((option.name, option.says, text))
+    return found
+
+
+def _winners(row: FlowRow) -> list[tuple[str, str]]:
+    """(field, the side that wins it) of a two-way flow."""
+    spec = catalog.FLOWS[row.spec]
+    if isinstance(spec, Document):
+        return []
+    return [(name, spec.winner_of(name, row.options).value) for name in spec.shared_fields()]
+
+
+async def _csv(visit: Visit, row: FlowRow) -> AsyncIterator[str]:
+    def text_of(cells: Sequence[object]) -> str:
+        page = io.StringIO()
+        # A cell that begins like a formula would be one in a spreadsheet.
+        csv.writer(page).writerow(
+            [f"'{each}" if str(each)[:1] in {"=", "+", "-", "@"} else each for each in cells]
+        )
+        return page.getvalue()
+
+    yield text_of(["side", "record", "finding", "candidates", "why", "decision", "chosen"])
+    after = ("", "")
+    while True:
+        some = await visit.parts.database.read(
+            lambda connection, after=after: matches.page(connection, row.id, after=after, limit=_PAGE)  # type: ignore[misc] # mypy infers no lambda with a default
+        )
+        for each in some:
+            yield text_of(
+                [
+                    each.side,
+                    each.record_id,
+                    each.finding,
+                    " ".join(each.candidates),
+                    each.why,
+                    each.decision,
+                    each.chosen_id or "",
+                ]
+            )
+        if len(some) < _PAGE:
+            return
+        after = (some[-1].side, some[-1].record_id)
+
+
+def _given(form: FormData, prefix: str) -> dict[str, str]:
+    return {
+        name.removeprefix(prefix): value.strip()
+        for name, value in form.items()
+        if name.startswith(prefix) and isinstance(value, str)
+    }
+
+
+def _text(form: FormData, name: str) -> str:
+    value = form.get(name, "")
+    return value.strip()[:500] if isinstance(value, str) else ""

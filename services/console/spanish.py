@@ -1,0 +1,3 @@
+"""x"""
+
+SPANISH: dict[str, str] = {}
