@@ -21,6 +21,7 @@ from services.cli.commands import (
     explaining,
     keeping,
     matching,
+    people,
     running,
     seeing,
     setup,
@@ -39,7 +40,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for module in (setup, accounts, bridges, matching, seeing, explaining, changes, keeping, running):
+for module in (setup, accounts, bridges, matching, seeing, explaining, changes, keeping, people, running):
     module.register(app)
 
 

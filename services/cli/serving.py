@@ -10,6 +10,7 @@ import msgspec
 
 from services.cli import given
 from services.cli.console import Cli, run_loop
+from services.console import main as console_main
 from services.ingress import main as ingress
 from services.sandbox import server as sandbox_server
 from services.solo import main as solo_main
@@ -20,6 +21,7 @@ from shared.runtime.settings import Settings
 SERVICES: Final[Mapping[str, Callable[[Cli, list[str]], int]]] = {
     "ingress": lambda _cli, arguments: ingress.main(arguments),
     "sync": lambda cli, _arguments: run_loop(sync_main.run(cli.settings)),
+    "console": lambda cli, _arguments: run_loop(console_main.run(cli.settings)),
     "sandbox": lambda _cli, arguments: sandbox_server.main(arguments),
 }
 
@@ -49,6 +51,7 @@ def _show_solo(cli: Cli, settings: Settings, running: Solo) -> None:
     if cli.json:
         found: dict[str, object] = {
             "door": running.door,
+            "console": running.console or None,
             "public_url": settings.public_url or None,
             "data": str(settings.data),
             "sandbox": {"control": box.control, "systems": box.systems} if box is not None else None,
@@ -65,6 +68,8 @@ def _show_solo(cli: Cli, settings: Settings, running: Solo) -> None:
         for system, access in box.systems.items():
             cli.line(f"  {system}: {access['base_url']}  token {access['token']}")
     cli.say("door at", url=running.door)
+    if running.console:
+        cli.say("console at", url=running.console)
     if not settings.public_url:
         cli.say("by sweeps alone", seconds=f"{settings.sweep_seconds:g}")
     cli.say("solo runs", data=settings.data)

@@ -88,6 +88,11 @@ WORDS: Final[Mapping[str, Text]] = {
     "unknown record": _text("Puente knows nothing of {record}.", "Puente no sabe nada de {record}."),
     "solo runs": _text("Puente runs on {data}. Ctrl-C stops it.", "Puente funciona en {data}. Ctrl-C lo para."),
     "door at": _text("The door is at {url}", "La entrada está en {url}"),
+    "console at": _text("The console is at {url}", "La consola está en {url}"),
+    "user added": _text("{name} may log in now.", "{name} ya puede entrar."),
+    "user changed": _text("{name} is changed.", "{name} se ha cambiado."),
+    "user removed": _text("{name} cannot log in any more.", "{name} ya no puede entrar."),
+    "password of": _text("Password of {name} (not shown): ", "Contraseña de {name} (no se muestra): "),
     "token of": _text("API token of {title} (not shown): ", "Token de {title} (no se muestra): "),
     "base url of": _text("Address of {title}: ", "Dirección de {title}: "),
 }

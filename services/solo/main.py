@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import structlog
 
+from services.console import settings as console_settings
 from services.solo.running import Solo, running
 from shared import errors
 from shared.runtime import logging
@@ -26,8 +27,13 @@ async def run(
     """Run until SIGTERM or SIGINT, then stop cleanly: 0. Raises what ended a part by itself, and Misconfigured."""
     logging.configure(level=settings.log_level, form=settings.log_format)
     log.info("solo.starting", **settings.summary())
-    async with stopped_by_signal() as stop, running(settings, sandbox_port=sandbox_port) as solo:
-        log.info("solo.listening", door=solo.door)
+    pages = console_settings.load()
+    async with (
+        stopped_by_signal() as stop,
+        running(settings, sandbox_port=sandbox_port, pages=pages) as solo,
+    ):
+        # Without the link that makes the first user: it is for the terminal, and a log is read by others.
+        log.info("solo.listening", door=solo.door, console=solo.console.partition("/first")[0])
         on_ready(solo)
         stopping = asyncio.create_task(stop.wait())
         either: set[asyncio.Future[Any]] = {stopping, solo.over}

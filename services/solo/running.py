@@ -9,6 +9,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from typing import Any, Final
 
+from services.console import main as console
+from services.console.settings import ConsoleSettings
 from services.ingress import main as ingress
 from services.ingress import settings as door_settings
 from services.sandbox import server as sandbox
@@ -36,12 +38,15 @@ class Solo:
         self.parts = parts
         self.log = log
         self.door = ""
+        self.console = ""
         self.sandbox: sandbox.Sandbox | None = None
         self.gauges = Gauges()
         self._rhythm = rhythm
         self._stop_door = asyncio.Event()
+        self._stop_console = asyncio.Event()
         self._stop_sync = asyncio.Event()
         self._door_task: asyncio.Task[None] | None = None
+        self._console_task: asyncio.Task[None] | None = None
         self._sync_task: asyncio.Task[None] | None = None
         self._gauges_task: asyncio.Task[None] | None = None
         self.over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -78,6 +83,29 @@ class Solo:
             await self._door_task
         self.door = await listening
 
+    async def open_console(self, settings: ConsoleSettings) -> None:
+        """Serve the pages. While nobody can log in, `console` is the link that makes the first user.
+
+        Raises Misconfigured when the address is taken.
+        """
+        listening: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        first: list[str] = []
+        serving = console.serve(
+            self.parts,
+            self.log,
+            settings,
+            stop=self._stop_console,
+            on_ready=lambda host, port: listening.set_result(f"http://{_in_url(host)}:{port}"),
+            first_link=first.append,
+        )
+        self._console_task = asyncio.create_task(serving)
+        either: set[asyncio.Future[Any]] = {self._console_task, listening}
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        if self._console_task.done():
+            await self._console_task
+        self._console_task.add_done_callback(self._ended)
+        self.console = await listening + (first[0] if first else "/")
+
     def start_sync(self) -> Sync:
         """Start consuming. Only one process of a machine may, also beside this one."""
         self._stop_sync = asyncio.Event()
@@ -101,7 +129,10 @@ class Solo:
 
     async def close(self) -> None:
         self._stop_door.set()
+        self._stop_console.set()
         await self.stop_sync()
+        if self._console_task is not None:
+            await self._console_task
         if self._door_task is not None:
             await self._door_task
         if not self.over.done():
@@ -119,9 +150,14 @@ class Solo:
 
 @asynccontextmanager
 async def running(
-    settings: Settings, *, sandbox_port: int | None = None, rhythm: Rhythm | None = None
+    settings: Settings,
+    *,
+    sandbox_port: int | None = None,
+    rhythm: Rhythm | None = None,
+    pages: ConsoleSettings | None = None,
 ) -> AsyncIterator[Solo]:
-    """Run door and sync until the block ends; `sandbox_port` adds the vendors' sandbox (0 takes a free port).
+    """Run door and sync until the block ends, with the console where `pages` has its settings; `sandbox_port` adds
+    the vendors' sandbox (0 takes a free port).
 
     Raises Misconfigured for a folder in use, a port that is taken, or settings that name servers.
     """
@@ -141,6 +177,8 @@ async def running(
         stack.push_async_callback(solo.close)
         await solo.open_door()
         solo.start_sync()
+        if pages is not None:
+            await solo.open_console(pages)
         yield solo
 
 

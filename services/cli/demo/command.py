@@ -18,6 +18,7 @@ from services.cli.demo.owner import NotSeen, Owner
 from services.cli.demo.shop import Shop
 from services.cli.demo.stage import Stage, Step
 from services.cli.demo.story import Story
+from services.console import settings as console_settings
 from services.solo.main import stopped_by_signal
 from services.solo.running import PortTaken, Solo, running
 from shared import errors
@@ -87,10 +88,24 @@ async def _play(cli: Cli, plot: type[Stage], data: Path, *, once: bool, port: in
         if once or cli.json:
             _emit(cli, story, solo, found, agrees=agrees)
             return DONE if agrees else FAILED
+        await _open_console(cli, solo)
         cli.line("")
         cli.line(f"Click through it: {box.url}/ -- edit a client on one side and watch the other. Ctrl-C ends it.")
+        cli.line(f"The console, where you choose a name and a password first: {solo.console}")
         await stop.wait()
     return DONE if agrees else FAILED
+
+
+async def _open_console(cli: Cli, solo: Solo) -> None:
+    """The console on its port, or on a free one where that is taken."""
+    settings = console_settings.load()
+    try:
+        await solo.open_console(settings)
+    except errors.Misconfigured as problem:
+        if settings.port == 0:
+            raise
+        cli.tell(f"{problem.message} A free port is taken instead.")
+        await solo.open_console(settings.model_copy(update={"port": 0}))
 
 
 async def _told(cli: Cli, story: Stage) -> list[str]:

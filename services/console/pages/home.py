@@ -15,6 +15,7 @@ from starlette.responses import HTMLResponse, Response, StreamingResponse
 from services.console.context import Acts, Asks, Visit
 from shared import errors
 from shared.flows.catalog import FLOWS
+from shared.flows.spec import TwoWay
 from shared.runtime import steering, views
 from shared.runtime.views import Progress, Status
 from shared.runtime.workspaces import Used
@@ -174,6 +175,7 @@ def verdict_of(status: Status) -> Verdict:
 
 def bridges_of(visit: Visit, used: Used) -> list[BridgeView]:
     home, connectors = used.directory, visit.parts.workspaces.connectors
+    order = list(FLOWS)
     found = []
     for bridge in home.bridges.values():
         ends = []
@@ -182,9 +184,10 @@ def bridges_of(visit: Visit, used: Used) -> list[BridgeView]:
             connector = connectors.get(account.system)
             ends.append((account, connector.title if connector is not None else account.system))
         flows = [
-            FlowView(row=row, says=spec.says, two_way=hasattr(spec, "default_winner"))
+            FlowView(row=row, says=spec.says, two_way=isinstance(spec, TwoWay))
             for row in home.flows.values()
             if row.bridge_id == bridge.id and (spec := FLOWS.get(row.spec)) is not None
         ]
+        flows.sort(key=lambda each: order.index(each.row.spec))
         found.append(BridgeView(left=ends[0], right=ends[1], flows=flows))
     return found

@@ -54,6 +54,7 @@ class FlowStep:
 
     row: FlowRow
     says: str
+    titles: tuple[str, str]
     options: Sequence[tuple[str, str, str]]
     winners: Sequence[tuple[str, str]]
     report: Report | None
@@ -320,6 +321,7 @@ async def _step(visit: Visit, used: Used, row: FlowRow) -> FlowStep:
     return FlowStep(
         row=row,
         says=catalog.FLOWS[row.spec].says,
+        titles=(catalog.FLOWS[row.spec].left.connector.title, catalog.FLOWS[row.spec].right.connector.title),
         options=_options(row),
         winners=_winners(row),
         report=kept,
@@ -332,7 +334,7 @@ async def _step(visit: Visit, used: Used, row: FlowRow) -> FlowStep:
 
 def _options(row: FlowRow) -> list[tuple[str, str, str]]:
     """(name, what it is, its value as text) of every option but who wins."""
-    found = []
+    found: list[tuple[str, str, str]] = []
     for option in catalog.FLOWS[row.spec].options:
         if option.name == "winner":
             continue

@@ -152,6 +152,7 @@ async def one_machine(
     environment = {
         "PUENTE_DATA": str(folder / "data"),
         "PUENTE_PORT": str(port),
+        "PUENTE_CONSOLE_PORT": "0",
         "PUENTE_SWEEP_SECONDS": f"{sweep:g}",
         "PUENTE_ATTEMPT_SECONDS": "10",
     }

@@ -14,6 +14,7 @@ from tests.integration.cli.rig import PUENTE, SOON
 from tests.support.ports import free_ports
 from tests.support.processes import Processes
 
+FREE_PORTS = {"PUENTE_PORT": "0", "PUENTE_CONSOLE_PORT": "0"}
 CANARY = "canary-2f6c8a/demo"
 
 
@@ -38,7 +39,13 @@ async def test_a_solo_stops_cleanly_on_ctrl_c_and_refuses_servers(processes: Pro
 async def test_settings_come_from_a_file(processes: Processes, tmp_path: Path) -> None:
     (port,) = free_ports(1)
     file = tmp_path / "puente.env"
-    file.write_text(f"PUENTE_DATA={tmp_path / 'mine'}\nPUENTE_PORT={port}\nPUENTE_SWEEP_SECONDS=7\n")
+    lines = (
+        f"PUENTE_DATA={tmp_path / 'mine'}",
+        f"PUENTE_PORT={port}",
+        "PUENTE_CONSOLE_PORT=0",
+        "PUENTE_SWEEP_SECONDS=7",
+    )
+    file.write_text("\n".join(lines) + "\n")
     solo = processes.start(*PUENTE, "solo", "--env-file", str(file), name="solo")
     await solo.answers(f"http://127.0.0.1:{port}/readyz", within=SOON)
     assert "PUENTE_SWEEP_SECONDS = 7.0" in solo.output()
@@ -156,7 +163,7 @@ async def test_a_hook_that_could_not_be_read_is_read_again(processes: Processes,
 
 @pytest.mark.parametrize("bridge", ["bitfactura-sugester", "factusol-clientify"])
 async def test_the_demo_tells_its_story_and_ends_well(processes: Processes, tmp_path: Path, bridge: str) -> None:
-    demo = processes.start(*PUENTE, "demo", bridge, "--once", "--port", "0", name="demo", env={"PUENTE_PORT": "0"})
+    demo = processes.start(*PUENTE, "demo", bridge, "--once", "--port", "0", name="demo", env=FREE_PORTS)
     assert await demo.exits(within=timedelta(seconds=100)) == 0, demo.tail()
     told = demo.output()
     assert "Sync is killed" in told
@@ -166,7 +173,14 @@ async def test_the_demo_tells_its_story_and_ends_well(processes: Processes, tmp_
 
 async def test_a_demo_stops_on_ctrl_c(processes: Processes, tmp_path: Path) -> None:
     demo = processes.start(
-        *PUENTE, "demo", "--port", "0", "--data", str(tmp_path / "demo"), name="demo", env={"PUENTE_PORT": "0"}
+        *PUENTE,
+        "demo",
+        "--port",
+        "0",
+        "--data",
+        str(tmp_path / "demo"),
+        name="demo",
+        env=FREE_PORTS,
     )
     await demo.line("is in Sugester", within=SOON)
     assert demo.stop(by=signal.SIGINT) == 130
