@@ -78,6 +78,9 @@ async def _ask_log_in(request: Request, _problem: Exception) -> Response:
     target = f"/login?to={quote(wanted)}"
     if request.headers.get("hx-request") == "true":
         return Response(status_code=204, headers={"HX-Redirect": target})
+    if "text/event-stream" in request.headers.get("accept", ""):
+        # The one answer after which a browser does not connect anew (HTML, section 9.2.3).
+        return Response(status_code=204)
     return RedirectResponse(target, status_code=303)
 
 

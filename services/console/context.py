@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Final
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from fastapi import Depends, Form, HTTPException, Request
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -79,7 +79,14 @@ class Visit:
             template,
             status,
             self.language,
-            {"visit": self, "user": self.user, "csrf": self.session.csrf, "path": self.request.url.path, **values},
+            {
+                "visit": self,
+                "user": self.user,
+                "csrf": self.session.csrf,
+                "path": self.request.url.path,
+                "said": self._said(),
+                **values,
+            },
         )
 
     def text(self, template: str, **values: object) -> str:
@@ -88,11 +95,20 @@ class Visit:
         return self.console.templates.get_template(template).render(scope)
 
     def go(self, path: str, *, said: str = "") -> Response:
-        """Send the browser to another page of ours; `said` is shown there once."""
-        target = f"{path}{'&' if '?' in path else '?'}said={quote(said)}" if said else path
+        """Send the browser to another page of ours, which shows `said`."""
+        target = path
+        if said:
+            query = urlencode({"said": said, "seal": words.seal(self.session.csrf, said)})
+            target = f"{path}{'&' if '?' in path else '?'}{query}"
         if self.request.headers.get("hx-request") == "true":
             return Response(status_code=204, headers={"HX-Redirect": target})
         return RedirectResponse(target, status_code=303)
+
+    def _said(self) -> str:
+        """What the page before wanted said. A link that somebody else made has no seal and says nothing."""
+        given = self.request.query_params
+        said = given.get("said", "")
+        return said if said and words.same(given.get("seal", ""), words.seal(self.session.csrf, said)) else ""
 
 
 def console_of(request: Request) -> Console:

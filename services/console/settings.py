@@ -13,7 +13,7 @@ PORT: Final = 8070
 
 
 class ConsoleSettings(BaseSettings):
-    """Read from the environment as `PUENTE_CONSOLE_...`."""
+    """Read from the environment, each with the prefix below."""
 
     model_config = SettingsConfigDict(env_prefix="PUENTE_CONSOLE_", extra="ignore")
 
@@ -35,7 +35,7 @@ def load() -> ConsoleSettings:
         settings = ConsoleSettings()
     except ValidationError as problem:
         first = problem.errors()[0]
-        name = f"PUENTE_CONSOLE_{str(first['loc'][0]).upper()}"
+        name = "PUENTE_CONSOLE_" + str(first["loc"][0]).upper()
         raise errors.Misconfigured(f"{name}: {first['msg']}.", setting=name) from None
     if settings.url and not settings.url.startswith(("http://", "https://")):
         raise errors.Misconfigured(

@@ -39,7 +39,7 @@ _SENTENCES: Final = {
     "Changes": "Cambios",
     "Changes are on their way.": "Hay cambios en camino.",
     "Changes of the log are looked at again: what the systems hold now is read, nothing old is rebuilt.": (
-        "Se miran otra vez los cambios del registro: se lee lo que los sistemas tienen ahora, nada viejo se rehace."
+        "Se miran otra vez los cambios del registro: se lee lo que los sistemas tienen ya, nada viejo se rehace."
     ),
     "Check": "Comprobar",
     "Check and connect": "Comprobar y conectar",
@@ -202,6 +202,7 @@ _SENTENCES: Final = {
     "Verdict": "Juicio",
     "Waiting for a time": "Esperan un momento",
     "Waiting in the installation": "Esperas de la instalación",
+    "Waiting for the next look…": "Esperando la próxima revisión…",
     "Waits for you": "Le espera a usted",
     "Waits until {time}": "Espera hasta {time}",
     "What": "Qué",

@@ -11,12 +11,15 @@ from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from services.console.settings import ConsoleSettings
 from services.ingress.settings import Settings as DoorSettings
 from shared.eventlog import kafka_client
 from shared.runtime.settings import Settings
 from tests.docs import pages
 
-FIELDS: dict[str, FieldInfo] = dict(DoorSettings.model_fields) | dict(Settings.model_fields)
+CONSOLE: dict[str, FieldInfo] = {f"console_{name}": each for name, each in ConsoleSettings.model_fields.items()}
+FIELDS: dict[str, FieldInfo] = dict(DoorSettings.model_fields) | dict(Settings.model_fields) | CONSOLE
+READERS = (("door", DoorSettings.model_fields), ("sync", Settings.model_fields), ("console", CONSOLE))
 COMMANDS_ONLY = {"PUENTE_LANG", "PUENTE_MOVE_STORE_URL"}
 TESTS_ONLY = {"PUENTE_RIG_CLOCK", "PUENTE_RIG_FAILPOINTS", "PUENTE_RIG_WITHOUT"}
 
@@ -53,9 +56,7 @@ def test_a_setting_is_named_with_its_default(name: str) -> None:
 @pytest.mark.parametrize("name", sorted(FIELDS))
 def test_a_setting_names_who_reads_it(name: str) -> None:
     readers = set(table()[f"PUENTE_{name.upper()}"][1].split(", "))
-    assert readers == {
-        reader for reader, known in (("door", DoorSettings), ("sync", Settings)) if name in known.model_fields
-    }
+    assert readers == {reader for reader, known in READERS if name in known}
 
 
 def test_the_table_names_nothing_else() -> None:
@@ -102,7 +103,7 @@ def test_every_setting_that_the_program_mentions_is_in_the_table() -> None:
         if path.suffix == ".py" and path.parts[len(pages.ROOT.parts)] in {"services", "shared"}
         for word in re.findall(r"PUENTE_[A-Z0-9_]*[A-Z0-9]", path.read_text(encoding="utf-8"))
     }
-    assert mentioned - {"PUENTE_RIG"} <= set(table())
+    assert mentioned - {"PUENTE_RIG", "PUENTE_CONSOLE"} <= set(table())
 
 
 def test_what_is_for_tests_only_says_so() -> None:

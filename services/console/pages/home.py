@@ -75,12 +75,12 @@ async def first(visit: Asks) -> Response:
 
 
 @router.get("/w/{workspace_id}")
-async def home(visit: Asks, workspace_id: str, said: str = "") -> Response:
+async def home(visit: Asks, workspace_id: str) -> Response:
     used = await visit.workspace(workspace_id)
     now = await look(visit, used)
     if now.verdict == "not set up" and visit.user.may("admin", workspace_id):
         return visit.go(f"/w/{workspace_id}/setup")
-    return visit.page("home.html", used=used, now=now, said=said)
+    return visit.page("home.html", used=used, now=now)
 
 
 @router.get("/w/{workspace_id}/now")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated, Any, Final
 from urllib.parse import quote
 
@@ -62,15 +63,33 @@ async def search(visit: Asks, workspace_id: str, q: str = "") -> HTMLResponse:
     return visit.page("records.html", used=used, q=text, found=found, page_of=page_of)
 
 
+@router.get("/w/{workspace_id}/settled")
+async def settled(
+    visit: Asks, workspace_id: str, account: str, resource: str, record: str, since: datetime
+) -> Response:
+    """Asked while a person waits for a look: when it was taken, the browser is sent to the story as it is now."""
+    used = await visit.workspace(workspace_id)
+    _check(visit, used, account, resource, record)
+    told = await story.tell(visit.parts, visit.console.log, used, account, resource, record, ask=False)
+    if not any(row.at >= since for each in told.flows for row in each.attempts):
+        return Response(status_code=204)
+    return visit.go(page_of(workspace_id, account, resource, record))
+
+
 @router.get("/w/{workspace_id}/records/{account_id}/{resource}/{record_id:path}")
 async def show(
-    visit: Asks, workspace_id: str, account_id: str, resource: str, record_id: str, said: str = ""
+    visit: Asks,
+    workspace_id: str,
+    account_id: str,
+    resource: str,
+    record_id: str,
+    since: datetime | None = None,
 ) -> HTMLResponse:
     used = await visit.workspace(workspace_id)
     _check(visit, used, account_id, resource, record_id)
     told = await story.tell(visit.parts, visit.console.log, used, account_id, resource, record_id)
     flows = [_flow_story(used, each) for each in told.flows]
-    return visit.page("record.html", used=used, told=told, flows=flows, page_of=page_of, said=said)
+    return visit.page("record.html", used=used, told=told, flows=flows, page_of=page_of, since=since)
 
 
 @router.post("/w/{workspace_id}/sync-now")
@@ -81,8 +100,10 @@ async def sync_now(
     used = await visit.workspace(workspace_id, "operator")
     _check(visit, used, account, resource, record)
     found, side = steering.side_in(used, flow, account)
+    since = visit.parts.clock.now()
     await steering.look_now(visit.parts, visit.console.log, found, side, record)
-    return _back(visit, workspace_id, account, resource, record, visit.say("It is looked at now."))
+    said = visit.say("It is looked at now.")
+    return _back(visit, workspace_id, account, resource, record, said, since=since)
 
 
 @router.post("/w/{workspace_id}/unlink")
@@ -106,6 +127,7 @@ async def relink(
     """Join a pair that was taken apart, or join the record with another one of the other side."""
     used = await visit.workspace(workspace_id, "operator")
     told = await _in_flow(visit, used, account, resource, record, flow)
+    since = visit.parts.clock.now()
     other = other.strip()
     if other and not is_record_id(other):
         raise errors.Misconfigured("That is no id of a record.", way_out="Copy it from the other system.")
@@ -126,7 +148,8 @@ async def relink(
             side=told.side.other,
             actor=visit.actor,
         )
-    return _back(visit, workspace_id, account, resource, record, visit.say("The two records are joined."))
+    said = visit.say("The two records are joined.")
+    return _back(visit, workspace_id, account, resource, record, said, since=since)
 
 
 async def _must_be_there(flow: FlowContext, side: Side, record_id: str) -> Row:
@@ -155,8 +178,19 @@ def _check(visit: Visit, used: Used, account_id: str, resource: str, record_id: 
         raise HTTPException(404, visit.say("There is no such record."))
 
 
-def _back(visit: Visit, workspace_id: str, account: str, resource: str, record: str, said: str) -> Response:
-    return visit.go(page_of(workspace_id, account, resource, record), said=said)
+def _back(
+    visit: Visit,
+    workspace_id: str,
+    account: str,
+    resource: str,
+    record: str,
+    said: str,
+    *,
+    since: datetime | None = None,
+) -> Response:
+    """To the record's story; with `since` it shows the next attempt as soon as there is one."""
+    page = page_of(workspace_id, account, resource, record)
+    return visit.go(f"{page}?since={quote(since.isoformat())}" if since is not None else page, said=said)
 
 
 def _flow_story(used: Used, told: InFlow) -> FlowStory:

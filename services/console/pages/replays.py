@@ -27,11 +27,9 @@ Text = Annotated[str, Form(max_length=200)]
 
 
 @router.get("/w/{workspace_id}/replay")
-async def page(
-    visit: Asks, workspace_id: str, record: str = "", account: str = "", said: str = ""
-) -> HTMLResponse:
+async def page(visit: Asks, workspace_id: str, record: str = "", account: str = "") -> HTMLResponse:
     used = await visit.workspace(workspace_id)
-    return await _page(visit, used, said=said, record=record, account=account)
+    return await _page(visit, used, record=record, account=account)
 
 
 @router.get("/w/{workspace_id}/replay/runs")
@@ -95,7 +93,7 @@ async def cancel(visit: Acts, workspace_id: str, run_id: str) -> Response:
 async def _page(visit: Visit, used: Used, **values: object) -> HTMLResponse:
     found = await visit.parts.database.read(lambda connection: runs.of_workspace(connection, used.workspace.id))
     asked: dict[str, Any] = {"after": "", "before": "", "account": "", "kind": "", "record": ""}
-    asked |= {"mode": "nudge", "dry": None, "said": ""}
+    asked |= {"mode": "nudge", "dry": None}
     kinds = sorted({flow.resource_name(side) for flow in used.flows.values() for side in flow.accounts})
     return visit.page("replay.html", used=used, runs=found, kinds=kinds, **(asked | values))
 

@@ -92,7 +92,7 @@ async def add_workspace(
 
 
 @router.get("/w/{workspace_id}/setup")
-async def page(visit: Asks, workspace_id: str, said: str = "") -> HTMLResponse:
+async def page(visit: Asks, workspace_id: str) -> HTMLResponse:
     used = await visit.workspace(workspace_id, "admin")
     steps = [await _step(visit, used, row) for row in _in_order(used)]
     return visit.page(
@@ -105,7 +105,6 @@ async def page(visit: Asks, workspace_id: str, said: str = "") -> HTMLResponse:
         running=any(step.is_running for step in steps),
         all_live=bool(steps) and all(step.row.state in {"loading", "live", "paused"} for step in steps),
         findings=_FINDINGS,
-        said=said,
     )
 
 

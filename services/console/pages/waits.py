@@ -67,7 +67,7 @@ class WaitView:
 
 
 @router.get("/w/{workspace_id}/waiting")
-async def needs_you(visit: Asks, workspace_id: str, reason: str = "", said: str = "") -> HTMLResponse:
+async def needs_you(visit: Asks, workspace_id: str, reason: str = "") -> HTMLResponse:
     used = await visit.workspace(workspace_id)
     waits = await visit.parts.database.read(lambda connection: views.waits_of(connection, workspace_id))
     chosen = next((each for each in waits if each.reason == reason), None) or _first(waits)
@@ -82,7 +82,6 @@ async def needs_you(visit: Asks, workspace_id: str, reason: str = "", said: str 
         rows=[_view(used, row) for row in rows],
         reasons=REASONS,
         now=visit.parts.clock.now(),
-        said=said,
     )
 
 

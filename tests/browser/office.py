@@ -1,0 +1,158 @@
+"""An office to test the console in: both vendors' sandbox, a solo with its console, and a browser."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+from playwright.async_api import Browser, Page, expect
+
+from services.console.settings import ConsoleSettings
+from services.solo.running import Solo, running
+from shared.runtime import logging
+from shared.runtime.settings import Settings
+from tests.support.waiting import until
+
+PASSWORD: Final = "tres palabras largas"
+PATIENT: Final = 30_000
+
+
+@dataclass(slots=True, kw_only=True)
+class Office:
+    """What runs. `first` is the link that makes the first user."""
+
+    solo: Solo
+    url: str
+    first: str
+    http: httpx.AsyncClient
+
+    @property
+    def systems(self) -> Mapping[str, Mapping[str, str]]:
+        assert self.solo.sandbox is not None
+        return self.solo.sandbox.systems
+
+    async def control(self, path: str, **body: object) -> Any:
+        assert self.solo.sandbox is not None
+        answer = await self.http.post(f"{self.solo.sandbox.control}/{path}", json=body)
+        answer.raise_for_status()
+        return answer.json()
+
+    def records(self, system: str, table: str) -> list[Any]:
+        """What a vendor holds."""
+        assert self.solo.sandbox is not None
+        return list(self.solo.sandbox.world.account(system).tables[table].live())
+
+    async def bitfactura(self, method: str, path: str, **body: object) -> Any:
+        """A call of the vendor's own API, as the shop owner's program makes it."""
+        access = self.systems["bitfactura"]
+        answer = await self.http.request(
+            method, f"{access['base_url']}/{path}", json={"api_token": access["token"], **body}
+        )
+        answer.raise_for_status()
+        return answer.json()
+
+
+@asynccontextmanager
+async def open_office(folder: Path) -> AsyncIterator[Office]:
+    logging.configure(level="WARNING", form="text")
+    settings = Settings(data=folder / "data", port=0, sweep_seconds=2, attempt_seconds=10)
+    async with (
+        running(settings, sandbox_port=0, pages=ConsoleSettings(port=0)) as solo,
+        httpx.AsyncClient(timeout=20) as http,
+    ):
+        url, _, _rest = solo.console.partition("/first")
+        yield Office(solo=solo, url=url.rstrip("/"), first=solo.console, http=http)
+
+
+@asynccontextmanager
+async def at_a_desk(
+    browser: Browser, office: Office, *, locale: str = "en-GB", width: int = 1200
+) -> AsyncIterator[Page]:
+    """A browser of its own; at the end nothing may have failed in it, nor left this machine."""
+    context = await browser.new_context(locale=locale, viewport={"width": width, "height": 900})
+    page = await context.new_page()
+    page.set_default_timeout(PATIENT)
+    problems: list[str] = []
+    asked: set[str] = set()
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.on(
+        "console",
+        lambda said: problems.append(said.text) if said.type == "error" and not is_an_answer(said.text) else None,
+    )
+    page.on("request", lambda request: asked.add(request.url))
+    try:
+        yield page
+        assert not problems, "; ".join(problems)
+        assert {each for each in asked if not each.startswith((office.url, "data:", "about:"))} == set()
+    finally:
+        await context.close()
+
+
+def is_an_answer(text: str) -> bool:
+    """Whether the browser only reports that something was refused, or that a stream ended with its log-in."""
+    return any(words in text for words in ("status of", "EventSource", "[object Event]"))
+
+
+async def become_first(page: Page, office: Office) -> None:
+    """Make the first user and be logged in."""
+    await page.goto(office.first)
+    await page.fill("[name=name]", "ana@acme.example")
+    await page.fill("[name=password]", PASSWORD)
+    await page.click("button.main")
+    await page.wait_for_url(f"{office.url}/")
+
+
+async def log_in(page: Page, office: Office, name: str) -> None:
+    await page.goto(f"{office.url}/login")
+    await page.fill("[name=name]", name)
+    await page.fill("[name=password]", PASSWORD)
+    await page.click("button.main")
+    await page.wait_for_load_state()
+
+
+async def connect(page: Page, office: Office, system: str) -> None:
+    """Give an account's address and token, and connect it."""
+    form = page.locator(f"details.pair:has([value=bitfactura]):has([value=sugester]) form:has([value={system}])")
+    if not await form.is_visible():
+        await page.locator("details.pair:has([value=bitfactura]):has([value=sugester]) > summary").click()
+    await form.locator("[name=base_url]").fill(office.systems[system]["base_url"])
+    await form.locator("[name^='credential.']").first.fill(office.systems[system]["token"])
+    await form.locator("button[value=save]").click()
+    await page.wait_for_url("**/setup?said=*")
+
+
+async def set_up(page: Page, office: Office, *, verdict: str = "in-step") -> None:
+    """From nothing to live, as a person does it; then Home comes to this verdict."""
+    await become_first(page, office)
+    await page.goto(f"{office.url}/new")
+    await page.fill("[name=title]", "Talleres Acme")
+    await page.fill("[name=name]", "acme")
+    await page.click("button.main")
+    await page.wait_for_url("**/setup")
+    for system in ("bitfactura", "sugester"):
+        await connect(page, office, system)
+    for number in range(2):
+        step = page.locator("#flows section.step").nth(number)
+        await step.locator("button[hx-post$='/report']").click()
+        await expect(step.locator("table")).to_be_visible(timeout=PATIENT)
+    await page.locator("form[action$='/setup/load'] button.main").click()
+    await page.wait_for_url("**/setup?said=*")
+    await page.goto(f"{office.url}/w/acme")
+    await expect(page.locator(f".verdict.{verdict}")).to_be_visible(timeout=2 * PATIENT)
+
+
+async def client_there(office: Office, system: str, **fields: str) -> str:
+    """Wait until a vendor holds a client that shows these fields; its id."""
+
+    def look() -> str | None:
+        for row in office.records(system, "clients"):
+            if all(row.text(name) == value for name, value in fields.items()):
+                return str(row.id)
+        return None
+
+    return await until(look, within=timedelta(seconds=60), what=f"{fields} at {system}")

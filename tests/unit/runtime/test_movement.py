@@ -1,0 +1,42 @@
+"""The verdict on lag: by how it moves, never by how large it is."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from shared.runtime.movement import Point, Verdict, verdict
+
+START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+
+
+def points(*seen: tuple[int | None, int]) -> list[Point]:
+    """One look a minute: (committed, lag)."""
+    return [
+        Point(at=START + timedelta(minutes=place), committed=committed, lag=lag)
+        for place, (committed, lag) in enumerate(seen)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("seen", "says"),
+    [
+        ([(5, 0)], "ok"),
+        ([(5, 9_000_000)], "unknown"),
+        ([(5, 1), (5, 1)], "stall"),
+        ([(5, 900), (5, 950), (5, 990)], "stall"),
+        ([(None, 3), (None, 3)], "stall"),
+        ([(5, 900), (600, 950), (1200, 990)], "warn"),
+        ([(5, 900), (600, 950), (1200, 400)], "ok"),
+        ([(5, 900), (600, 0), (600, 900)], "ok"),
+        ([(5, 900), (905, 900)], "ok"),
+    ],
+)
+def test_movement_decides(seen: list[tuple[int | None, int]], says: Verdict) -> None:
+    assert verdict(points(*seen)) == says
+
+
+def test_too_short_a_time_tells_nothing() -> None:
+    soon = [Point(at=START, committed=1, lag=5), Point(at=START + timedelta(seconds=20), committed=1, lag=5)]
+    assert verdict(soon) == "unknown"
