@@ -261,6 +261,9 @@ _REASONS: Final = {
     "A client is gone and another has its tax number: perhaps merged in its system.": (
         "Un cliente ya no está y otro tiene su NIF: quizá los han fusionado en su sistema."
     ),
+    "The number in the other system's field is not the number of the record that it is joined with.": (
+        "El número del campo del otro sistema no es el de la ficha con la que está enlazada."
+    ),
     "The other system refuses the record. Correct it there where the message says, then try again.": (
         "El otro sistema rechaza la ficha. Corríjala donde dice el mensaje y reinténtelo."
     ),
@@ -378,6 +381,8 @@ _WORDS: Final = {
     "in doubt": "en duda",
     "loop": "bucle",
     "bound elsewhere": "enlazado con otro",
+    "other id": "otro número",
+    "not yet": "todavía no",
     # Findings and decisions.
     "exact": "exacto",
     "probable": "probable",
@@ -400,6 +405,14 @@ _WORDS: Final = {
     "prefix": "cuenta",
     "hooks": "avisos",
     "shipped link": "enlace propio",
+    "columns": "columnas",
+    "database": "base de datos",
+    "manufacturer": "fabricante",
+    "numbers": "números",
+    "own field": "campo propio",
+    "password": "contraseña",
+    "version": "versión",
+    "year": "ejercicio",
     # Records and how they are found.
     "clients": "cliente",
     "contacts": "contacto",
@@ -418,6 +431,7 @@ _WORDS: Final = {
     "phone": "teléfono",
     "mobile_phone": "móvil",
     "fax": "fax",
+    "phone_note": "notas del teléfono",
     "www": "web",
     "street": "calle",
     "street_no": "número de calle",
@@ -445,6 +459,11 @@ _WORDS: Final = {
 
 _FLOWS: Final = {
     "Clients, both ways": "Clientes, en los dos sentidos",
+    "Clients and contacts, both ways": "Clientes y contactos, en los dos sentidos",
+    "A contact with a name and a valid tax number is a client": "Un contacto con nombre y NIF válido es cliente",
+    "A contact with one of these statuses is one": "También lo es uno con uno de estos estados",
+    "A contact with one of these tags is one": "También lo es uno con una de estas etiquetas",
+    "By what, after the number, a counterpart is found": "Por qué se busca la contraparte, además del número",
     "Each document becomes an Asunto of its client, once": "Cada documento es un Asunto de su cliente, una vez",
     "Which kinds of document become Asuntos": "Qué tipos de documento se convierten en Asuntos",
     "The language of Asuntos": "El idioma de los Asuntos",

@@ -250,6 +250,7 @@ async def load(visit: Acts, workspace_id: str, since: Text = "", insist: Text = 
     if not insist:
         accounts = list(used.directory.accounts.values())
         await steering.check_shipped_link(visit.parts, used, accounts, rows)
+    await steering.check_fields(visit.parts, used, rows)
     for row in rows:
         kept = await visit.parts.database.read(lambda connection, row=row: matches.report(connection, row.id))  # type: ignore[misc] # mypy infers no lambda with a default
         if kept is None:

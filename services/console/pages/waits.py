@@ -35,6 +35,7 @@ REASONS: Final = {
     "ambiguous": "Several records may be the same, or only the name is.",
     "bound elsewhere": "The record with the same keys is joined with another one: perhaps a double.",
     "merged": "A client is gone and another has its tax number: perhaps merged in its system.",
+    "other id": "The number in the other system's field is not the number of the record that it is joined with.",
     "rejected": "The other system refuses the record. Correct it there where the message says, then try again.",
     "loop": "A pair was written five times in ten minutes: somebody else writes too.",
     "in doubt": "A record may have been made, and the system cannot be asked. Look there before trying again.",

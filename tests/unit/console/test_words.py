@@ -49,6 +49,10 @@ def test_a_sentence_has_its_spanish_form(text: str) -> None:
     assert fields_of(SPANISH[text]) == fields_of(text)
 
 
+def test_every_reason_to_wait_is_explained() -> None:
+    assert set(REASONS) == set(get_args(Reason))
+
+
 def fields_of(text: str) -> set[str | None]:
     return {name for _literal, name, _form, _conversion in Formatter().parse(text) if name is not None}
 
@@ -59,7 +63,8 @@ def test_a_sentence_is_filled_in_both_languages() -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "shown"), [(None, "unknown"), (0.4, "0 s"), (59, "59 s"), (60, "1 min"), (7_300, "2 h"), (2e5, "2 d")]
+    ("seconds", "shown"),
+    [(None, "unknown"), (0.4, "0 s"), (59, "59 s"), (60, "1 min"), (7_300, "2 h"), (2e5, "2 d")],
 )
 def test_a_span_is_shown_in_its_largest_unit(seconds: float | None, shown: str) -> None:
     assert words.since("en", seconds) == shown
