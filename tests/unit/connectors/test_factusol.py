@@ -4,6 +4,7 @@ import base64
 import json
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -12,10 +13,11 @@ from hypothesis import strategies as st
 from shared import errors
 from shared.connectors import factusol, settings
 from shared.connectors.contract import Access
-from shared.connectors.factusol import books, countries, login, mapping, sql, years
+from shared.connectors.factusol import books, countries, login, mapping, sql, wire, years
 from shared.model import letters
 
 NOW = datetime(2026, 11, 20, 23, 30, tzinfo=UTC)
+PAYLOADS = Path(__file__).parents[2] / "payloads" / "factusol" / "answers"
 ACCESS = Access(account="a", base_url="https://api.sdelsol.com", credentials={})
 
 
@@ -249,3 +251,30 @@ def test_of_two_years_the_later_change_of_the_same_customer_counts() -> None:
     assert books.counting({"2027": old, "2026": new}) is old  # type: ignore[dict-item]
     assert books.counting({"2027": new, "2026": other}) is new  # type: ignore[dict-item]
     assert books.counting({"2027": undated, "2026": row()}) is undated  # type: ignore[dict-item]
+
+
+# Answers as they were met, or are assumed
+
+
+ANSWERS = {path.stem: json.loads(path.read_text()) for path in sorted(PAYLOADS.glob("*.json"))}
+
+
+@pytest.mark.parametrize("name", [name for name, each in ANSWERS.items() if isinstance(each["means"], dict)])
+def test_rows_are_read_in_every_form(name: str) -> None:
+    recorded = ANSWERS[name]
+    assert recorded["origin"]
+    listed = wire.rows_in(recorded["answer"].get("resultado"))
+    found = {each.record_id: each for each in (mapping.customer_from_row(one, ACCESS) for one in listed)}
+    assert found.keys() == recorded["means"].keys()
+    for record_id, fields in recorded["means"].items():
+        assert {each: found[record_id].fields[each] for each in fields} == fields
+
+
+@pytest.mark.parametrize("name", [name for name, each in ANSWERS.items() if isinstance(each["means"], str)])
+def test_words_are_told_apart(name: str) -> None:
+    recorded = ANSWERS[name]
+    assert recorded["origin"]
+    word = recorded["answer"]["respuesta"]
+    assert word == ("OK" if name == "login" else recorded["means"])
+    if name != "login":
+        assert wire.rows_in(recorded["answer"]["resultado"]) == []

@@ -242,5 +242,5 @@ def test_no_object_raises_anything_but_a_refusal_with_its_field(wire: dict[str, 
 
 
 def test_payload_files_name_their_origin() -> None:
-    for path in PAYLOADS.glob("*/*.json"):
+    for path in PAYLOADS.rglob("*.json"):
         assert len(json.loads(path.read_text())["origin"]) > 20, path.name
