@@ -14,6 +14,10 @@ Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
 _NAT64: Final = ip_network("64:ff9b::/96")
+# Not public, though Python's own table says so: site-local, relays of 6to4, the IETF's own, documentation.
+_NOT_PUBLIC: Final = tuple(
+    ip_network(each) for each in ("fec0::/10", "192.88.99.0/24", "192.0.0.0/24", "3fff::/20")
+)
 _WAY_OUT: Final = "Give the address as the vendor shows it, like https://name.vendor.com."
 
 
@@ -57,7 +61,9 @@ class OutgoingRules:
         inner = _inner(address)
         if any(each in network for each in {address, inner} for network in self.allowed):
             return True
-        return not plain and inner.is_global and not inner.is_multicast and not inner.is_reserved
+        if plain or any(inner in network for network in _NOT_PUBLIC):
+            return False
+        return inner.is_global and not inner.is_multicast and not inner.is_reserved
 
     def checked_base(self, base_url: str) -> str:
         """The base URL without a slash at its end. Raises BadAddress for one that may not be called.

@@ -81,6 +81,10 @@ def new_account(
         raise errors.Misconfigured(
             f"{connector.title} needs {', '.join(missing)}.", way_out="Give it at the prompt or on standard input."
         )
+    if not _NAME.fullmatch(name or system):
+        raise errors.Misconfigured(
+            "That cannot be an account's name.", way_out="Use 1 to 40 of a-z, 0-9 and the hyphen."
+        )
     account = Account(
         id=f"{used.workspace.id}.{name or system}",
         workspace_id=used.workspace.id,

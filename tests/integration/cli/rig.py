@@ -50,6 +50,8 @@ class Place:
     systems: Mapping[str, Mapping[str, str]]
     canaries: Sequence[str]
     services: list[Process] = field(default_factory=list)
+    pages: dict[str, str] = field(default_factory=dict)
+    """The address of each service."""
 
     async def puente(self, *arguments: str, stdin: str = "", code: int | None = 0) -> Ran:
         """Run a command to its end; `code` is the exit code that it must have, None for any."""
@@ -145,8 +147,10 @@ async def one_machine(
     hooks: bool = True,
     sweep: float = 2,
     bridge: tuple[str, str] = FIRST_BRIDGE,
+    more: Mapping[str, str] | None = None,
 ) -> Place:
-    """A running solo with its data in `folder`; `bridge` names the systems that the place is about."""
+    """A running solo with its data in `folder`; `bridge` names the systems that the place is about, `more` are
+    settings of it alone."""
     control, systems = await _sandbox(processes, bridge)
     (port,) = free_ports(1)
     environment = {
@@ -158,7 +162,7 @@ async def one_machine(
     }
     if hooks:
         environment["PUENTE_PUBLIC_URL"] = f"http://127.0.0.1:{port}"
-    solo = processes.start(*PUENTE, "solo", name="solo", env=environment)
+    solo = processes.start(*PUENTE, "solo", name="solo", env=environment | dict(more or {}))
     await solo.answers(f"http://127.0.0.1:{port}/readyz", within=SOON)
     return Place(
         environment=environment,
@@ -166,11 +170,17 @@ async def one_machine(
         systems=systems,
         canaries=_secrets_of(systems),
         services=[solo],
+        pages={"solo": f"http://127.0.0.1:{port}"},
     )
 
 
-async def servers(processes: Processes, folder: Path, *, log_url: str, store_url: str) -> Place:
-    """An ingress and a sync of their own; the topic and the tables are made by the commands for that."""
+async def servers(
+    processes: Processes, folder: Path, *, log_url: str, store_url: str, more: Mapping[str, str] | None = None
+) -> Place:
+    """An ingress and a sync of their own; the topic and the tables are made by the commands for that.
+
+    `more` are settings of the services alone.
+    """
     control, systems = await _sandbox(processes)
     door, pages = free_ports(2)
     environment = {
@@ -194,7 +204,9 @@ async def servers(processes: Processes, folder: Path, *, log_url: str, store_url
     assert (topic["created"], topic["partitions"], topic["differences"]) == (True, 64, [])
     assert (await place.ask("migrate"))["migrations"]
     for name, port in (("ingress", door), ("sync", pages)):
-        service = processes.start(*PUENTE, "serve", name, name=name, env=environment | {"PUENTE_PORT": str(port)})
+        given = environment | {"PUENTE_PORT": str(port)} | dict(more or {})
+        service = processes.start(*PUENTE, "serve", name, name=name, env=given)
+        place.pages[name] = f"http://127.0.0.1:{port}"
         await service.answers(f"http://127.0.0.1:{port}/readyz", within=SOON)
         place.services.append(service)
     return place
