@@ -15,6 +15,7 @@ from urllib.parse import quote, quote_plus
 
 _LEAST: Final = 6
 """Shorter texts are found by chance."""
+_VARYING: Final = re.compile(r'\b0x[0-9a-f]+\b|"timestamp": "[^"]*"')
 
 
 def forms_of(text: str) -> dict[str, set[bytes]]:
@@ -86,6 +87,10 @@ class Canaries:
             if hits:
                 at = lower.find(hits[0]) if hits[0] in lower else raw.find(hits[0])
                 self.found.append(f"{name} in {place}: ...{raw[max(0, at - 80) : at + 80]!r}...")
+
+    def look_at_lines(self, place: str, log: str) -> None:
+        """As `look`, at each line of a log once: at its loudest it says the same some hundred thousand times."""
+        self.look(place, "\n".join(sorted({_VARYING.sub("", line) for line in log.splitlines()})))
 
     def look_in_files(self, folder: Path, *, leaving_out: Sequence[str] = ()) -> None:
         for path in sorted(folder.rglob("*")):

@@ -114,7 +114,7 @@ async def look_at_what_is_said(place: Place, canaries: Canaries, *, pages: dict[
         ran = await place.puente(*command, "--json", code=None)
         canaries.look(f"puente {' '.join(command)}", ran.out + ran.err)
     for process in place.services:
-        canaries.look(f"log of {process.name}", process.output() + process.errors())
+        canaries.look_at_lines(f"log of {process.name}", process.output() + process.errors())
 
 
 async def _all_waits(place: Place) -> Json | None:
@@ -184,7 +184,7 @@ async def spool_one(processes: Processes, place: Place, folder: Path, canaries: 
     assert door.stop() == 0
     assert any(path.stat().st_size for path in (folder / "spool").iterdir())
     canaries.look_in_files(folder)
-    canaries.look("log of a door without a log", door.output() + door.errors())
+    canaries.look_at_lines("log of a door without a log", door.output() + door.errors())
 
 
 async def _named(place: Place, name: str) -> Json:
@@ -202,7 +202,7 @@ async def test_on_one_machine(processes: Processes, tmp_path: Path) -> None:
     await look_at_what_is_said(place, canaries, pages=place.pages)
     (solo,) = place.services
     assert solo.stop() == 0
-    canaries.look("log of solo at its end", solo.output() + solo.errors())
+    canaries.look_at_lines("log of solo at its end", solo.output() + solo.errors())
     await look_into_the_store(f"sqlite:///{tmp_path}/data/store.db", canaries)
     canaries.look_in_files(tmp_path / "data", leaving_out=["keys"])
     assert canaries.found == []
@@ -225,7 +225,7 @@ async def test_on_kafka_and_postgresql(
     await look_at_what_is_said(place, canaries, pages=place.pages)
     for service in place.services:
         assert service.stop() == 0
-        canaries.look(f"log of {service.name} at its end", service.output() + service.errors())
+        canaries.look_at_lines(f"log of {service.name} at its end", service.output() + service.errors())
     await look_into_the_store(postgres_url, canaries)
     assert await look_into_the_topic(kafka, topic, canaries) > 5
     canaries.look_in_files(tmp_path / "data")
