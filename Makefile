@@ -13,7 +13,7 @@ PYTHON = $(shell for each in $(CANDIDATES); do \
   "$$each" -c '$(SUITABLE)' >/dev/null 2>&1 && { echo "$$each"; break; }; done)
 endif
 
-.PHONY: demo test check format lint types unit fuzz kill bench lock clean
+.PHONY: demo test check format lint types unit fuzz audit kill bench lock clean
 
 $(BIN)/python:
 	@python="$(PYTHON)"; test -n "$$python" && "$$python" -c '$(SUITABLE)' >/dev/null 2>&1 || { \
@@ -58,6 +58,18 @@ N ?= 100
 SEED ?= 1
 kill: $(STAMP)
 	$(BIN)/python -m tests.kill --kills $(N) --seed $(SEED)
+
+# What is known against the packages of the lock (exit code 3: no database could be asked), and their licences.
+# pip-audit has a virtual environment of its own, so that it is not itself among what Puente stands on.
+AUDIT := $(VENV)/audit
+$(AUDIT)/.installed: deploy/audit_requirements.lock | $(STAMP)
+	$(BIN)/python -m venv $(AUDIT)
+	$(AUDIT)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+audit: $(STAMP) $(AUDIT)/.installed
+	$(BIN)/python deploy/audit.py licences
+	$(BIN)/python deploy/audit.py $(AUDIT)/bin/pip-audit requirements.lock
 
 # schemathesis on every app and mutated hook bodies, for longer than in `make test`: N examples of each.
 fuzz: $(STAMP)
