@@ -1,6 +1,6 @@
 """Are the packages of the lock known to be vulnerable, and may they be used? `make audit`.
 
-`python deploy/audit.py PIP_AUDIT LOCK` runs pip-audit, which asks databases of vulnerabilities about every package.
+`python deploy/audit.py PIP_AUDIT LOCK` runs pip-audit, which asks databases of vulnerabilities about each package.
 Its silence is no answer: where the database is out of reach, or knows nothing of a package, pip-audit ends well.
 Here that is told apart: 0 nothing is known against any package; 1 something is; 3 it could not be asked.
 

@@ -22,7 +22,7 @@ from shared import errors
 
 BLANK: Final = "[redacted]"
 NOISY: Final = ("aiokafka", "kafka")
-SILENT: Final = ("httpx", "httpcore", "uvicorn.access", "aiohttp.access")
+SILENT: Final = ("httpx", "httpcore", "uvicorn.access", "aiohttp.access", "aiosqlite")
 
 _SECRET_NAMES: Final = re.compile(r"token|secret|passw|credential|authorization|api_?key|cookie", re.IGNORECASE)
 _PATTERNS: Final[tuple[tuple[re.Pattern[str], str], ...]] = (
