@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
 import hmac
 import os
 import re
@@ -33,6 +32,7 @@ _NONCE_BYTES = 12
 _KEY_ID = re.compile(r"[a-z0-9]{1,8}")
 _TOKEN_VERSION = 1
 _MAC_BYTES = 16
+_LENGTH = struct.Struct(">I")
 
 Randomness = Callable[[int], bytes]
 
@@ -255,8 +255,8 @@ class WorkspaceKeys:
 
     def digest(self, *parts: str) -> str:
         """A keyed hash of the parts (16 bytes in base64url): equal for equal parts, says nothing else."""
-        message = b"".join(struct.pack(">I", len(raw)) + raw for raw in (part.encode() for part in parts))
-        return _encode(hmac.digest(self.hashing, message, hashlib.sha256)[:16])
+        message = b"".join([_LENGTH.pack(len(raw)) + raw for raw in [part.encode() for part in parts]])
+        return _encode(hmac.digest(self.hashing, message, "sha256")[:16])
 
 
 class StoreKeys:

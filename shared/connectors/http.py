@@ -15,9 +15,10 @@ from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 from urllib.parse import quote, urlsplit
 
 import aiohttp
@@ -111,6 +112,9 @@ class _Flight:
     writes: bool = False
 
 
+_flight: ContextVar[_Flight | None] = ContextVar("flight", default=None)
+
+
 class _CheckedResolver(aiohttp.abc.AbstractResolver):
     """Resolves once and lets a name through only if every one of its addresses may be called."""
 
@@ -148,24 +152,40 @@ async def _no_second_send(
         raise _DroppedError from problem
 
 
-async def _body_left(_session: aiohttp.ClientSession, context: object, _params: object) -> None:
-    flight = getattr(context, "trace_request_ctx", None)
-    if isinstance(flight, _Flight) and flight.writes:
+async def _body_left(_session: aiohttp.ClientSession, _context: object, _params: object) -> None:
+    flight = _flight.get()
+    if flight is not None and flight.writes:
         failpoints.reach("write sent")
 
 
-def _trace() -> aiohttp.TraceConfig:
-    async def in_hand(_session: aiohttp.ClientSession, context: object, _params: object) -> None:
-        flight = getattr(context, "trace_request_ctx", None)
-        if isinstance(flight, _Flight):
-            flight.connected = True
-
+def _traces() -> list[aiohttp.TraceConfig]:
+    """Only a rig has any: with one, aiohttp makes a value of every step of a call."""
+    if not failpoints.armed():
+        return []
     config = aiohttp.TraceConfig()
-    config.on_connection_create_end.append(in_hand)
-    config.on_connection_reuseconn.append(in_hand)
-    if failpoints.armed():
-        config.on_request_chunk_sent.append(_body_left)
-    return config
+    config.on_request_chunk_sent.append(_body_left)
+    return [config]
+
+
+class _TellingConnector(aiohttp.TCPConnector):
+    """Tells the call of this task that its connection is in hand. A trace of aiohttp can too, and costs more."""
+
+    async def connect(
+        self,
+        req: aiohttp.ClientRequest,
+        traces: list[Any],
+        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - aiohttp's own signature
+    ) -> aiohttp.connector.Connection:
+        connection = await super().connect(req, traces, timeout)
+        flight = _flight.get()
+        if flight is not None:
+            flight.connected = True
+        return connection
+
+
+@lru_cache(maxsize=64)
+def _timeout(seconds: float) -> aiohttp.ClientTimeout:
+    return aiohttp.ClientTimeout(total=seconds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +211,7 @@ class HttpWire:
         self._clock = clock
         self._budget = budget
         self._rules = allow or OutgoingRules()
+        self._checked_base = lru_cache(maxsize=4096)(self._rules.checked_base)
         self._ca_file = ca_file
         self._max_body = max_body
         self._sessions: dict[str, aiohttp.ClientSession] = {}
@@ -238,7 +259,7 @@ class HttpWire:
         return replace(limits, timeout=min(limits.timeout, left))
 
     def _address(self, access: Access, request: Request) -> URL:
-        base = self._rules.checked_base(access.base_url)
+        base = self._checked_base(access.base_url)
         query = "&".join(f"{quote(name, safe='[]')}={quote(value, safe='')}" for name, value in request.query)
         return URL(f"{base}{request.path}" + (f"?{query}" if query else ""), encoded=True)
 
@@ -248,7 +269,7 @@ class HttpWire:
             context = ssl.create_default_context()
             if self._ca_file is not None:
                 context.load_verify_locations(cafile=self._ca_file)
-            connector = aiohttp.TCPConnector(
+            connector = _TellingConnector(
                 resolver=_CheckedResolver(self._rules, plain=scheme == "http"),
                 ssl=context,
                 limit=0,
@@ -257,7 +278,7 @@ class HttpWire:
             session = self._sessions[scheme] = aiohttp.ClientSession(
                 connector=connector,
                 cookie_jar=aiohttp.DummyCookieJar(),  # accounts of one vendor must never share a login
-                trace_configs=[_trace()],
+                trace_configs=_traces(),
                 middlewares=(_no_second_send,),
                 headers={"User-Agent": "puente"},
             )
@@ -265,6 +286,7 @@ class HttpWire:
 
     async def _call(self, url: URL, limits: Limits, request: Request) -> Response | _Failure:
         flight = _Flight(writes=request.writes)
+        _flight.set(flight)
         kind: Literal["refused", "name", "certificate", "connection", "timeout", "dropped", "oversize", "bad url"]
         try:
             async with self._session(url.scheme).request(
@@ -273,8 +295,7 @@ class HttpWire:
                 data=request.body,
                 headers=request.headers,
                 allow_redirects=False,
-                timeout=aiohttp.ClientTimeout(total=machine_seconds(self._clock, limits.timeout)),
-                trace_request_ctx=flight,
+                timeout=_timeout(machine_seconds(self._clock, limits.timeout)),
             ) as answer:
                 body = await self._body(answer)
                 if body is not None:

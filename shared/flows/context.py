@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -45,7 +45,8 @@ Kind = Literal[
 class FlowContext:
     """One flow of one workspace, with its accounts' sessions open.
 
-    `siblings` are the flows of the same bridge by entity, for links between records.
+    `siblings` are the flows of the same bridge by entity, for links between records. `hashes` is what one look has
+    hashed already: {(field, normal form): hash}.
     """
 
     row: FlowRow
@@ -55,6 +56,7 @@ class FlowContext:
     accounts: Mapping[Side, Account]
     sessions: Mapping[Side, Session]
     siblings: Mapping[str, FlowContext] = field(default_factory=dict, repr=False)
+    hashes: dict[tuple[str, str], str] | None = field(default=None, repr=False, compare=False)
 
     @property
     def options(self) -> Options:
@@ -117,11 +119,24 @@ class FlowContext:
     def digester(self, entity: EntityType, *, version: int = NORMALISER) -> Callable[[str, Value], str]:
         """The keyed hash of a field's normal form; the same value hashes equal on both sides of a workspace."""
         keys, country = self.workspace.keys, self.workspace.country
+        hashes = self.hashes if self.hashes is not None else {}
 
         def digest(name: str, value: Value) -> str:
-            return keys.digest(name, normal(entity.fields[name], value, country=country, version=version))
+            text = normal(entity.fields[name], value, country=country, version=version)
+            known = hashes.get((name, text))
+            if known is None:
+                known = hashes[name, text] = keys.digest(name, text)
+            return known
 
         return digest
+
+    def for_one_look(self) -> FlowContext:
+        """This flow with a memory of hashes that ends with the look, as the values do that it holds meanwhile.
+
+        A look hashes each field several times: against the base, for what was last seen of either side, for the
+        intent and for the new base; and most fields are equal on both sides.
+        """
+        return replace(self, hashes={})
 
     def reference(self, side: Side, source_id: str) -> str:
         """Our reference for the counterpart of this record: always the same, and it says nothing of the record."""

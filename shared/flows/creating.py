@@ -75,13 +75,8 @@ async def create(desk: Desk, row: Row, own: Seen, fields: Mapping[str, Any], sub
 
 async def _open(desk: Desk, intent: Intent, keys: Mapping[str, str]) -> None:
     """Commit the intent, with the keys and the id that it holds. Raises Lost if one of them is held."""
-
-    async def unit(connection: Any) -> None:
-        await intents.open_intent(connection, intent, scope=scope(desk), keys=keys)
-        if intent.target_id is not None:
-            await intents.hold_id(connection, intent, scope=chosen.scope(desk.flow, desk.look.side.other))
-
-    await desk.run(unit)
+    where = chosen.scope(desk.flow, desk.look.side.other)
+    await desk.grouped(intents.OpenCreate(intent=intent, scope=scope(desk), keys=keys, id_scope=where))
 
 
 def strong_keys(flow: FlowContext, side: Side, own: Seen) -> dict[str, str]:

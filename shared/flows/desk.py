@@ -18,6 +18,7 @@ from shared.flows.spec import Side
 from shared.model.normal import NORMALISER
 from shared.store import intents, waiting
 from shared.store.database import Database
+from shared.store.grouping import Grouped
 from shared.store.rows import Attempt, Binding, Intent, PairBase, Reason, Seen, Waiting
 from shared.store.settlement import BaseChange, Settlement
 from shared.store.standing import LookUp, Standing
@@ -53,7 +54,7 @@ class Desk:
         owner: str,
         settings: EngineSettings,
     ) -> None:
-        self.flow = flow
+        self.flow = flow.for_one_look()
         self.look = look
         self.clock = clock
         self.new_id = new_id
@@ -77,6 +78,10 @@ class Desk:
     async def run(self, unit: Callable[[Any], Awaitable[Any]]) -> Any:
         return await self._database.run(unit)
 
+    async def grouped(self, unit: Grouped[Any]) -> Any:
+        """As `run`, in one transaction with what other looks ask for meanwhile."""
+        return await self._database.grouped(unit)
+
     async def binding(self, standing: Standing | None = None) -> Binding | None:
         """The pair as it is bound now, or as `standing`, which was just looked up, says."""
         if standing is None:
@@ -85,19 +90,15 @@ class Desk:
         self._standing = standing
         return standing.binding
 
-    async def open_intents(self, binding: Binding) -> Sequence[Intent]:
+    async def open_intents(self, binding: Binding | None) -> Sequence[Intent]:
         """The open update of the pair and the open create of this record.
 
         That there was none when the record was looked up is believed: whoever opens an update moves the binding's
-        version, and then this look can save nothing. One that was open then may be over by now.
+        version, whoever opens a create holds the only one there can be, and then this look can save nothing. One
+        that was open then may be over by now.
         """
         known = self._standing
-        if (
-            known is not None
-            and known.binding is not None
-            and known.binding.id == binding.id
-            and not known.intents
-        ):
+        if known is not None and _id_of(known.binding) == _id_of(binding) and not known.intents:
             return []
         subjects = look_up(self.flow, self.look).subjects(binding)
         found: Sequence[Intent] = await self.read(lambda connection: intents.by_subjects(connection, subjects))
@@ -304,6 +305,10 @@ class Desk:
 
     def _seal(self, content: object, context: str) -> bytes:
         return self.flow.workspace.keys.seal(msgspec.json.encode(content), context=context)
+
+
+def _id_of(binding: Binding | None) -> str | None:
+    return binding.id if binding is not None else None
 
 
 def look_up(flow: FlowContext, look: Look) -> LookUp:

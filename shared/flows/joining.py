@@ -11,8 +11,9 @@ from shared.flows.desk import Desk, Waits
 from shared.flows.spec import Document, Side
 from shared.model.normal import is_empty
 from shared.model.record import Fields
-from shared.store import index, intents, matches
+from shared.store import intents, matches
 from shared.store.rows import Intent, Seen
+from shared.store.settlement import Settlement
 
 
 async def join(desk: Desk, row: Row) -> Outcome:
@@ -20,9 +21,9 @@ async def join(desk: Desk, row: Row) -> Outcome:
     flow, look = desk.flow, desk.look
     spec = flow.spec
     own = desk.seen(look.side, row)
-    await desk.run(lambda connection: index.save(connection, [own]))
+    await desk.grouped(Settlement(now=desk.now, seen=[own]))
     subject = intents.create_subject(flow.bridge.id, desk.entity, spec.role, look.side.value, look.record_id)
-    pending: Intent | None = await desk.read(lambda connection: intents.by_subject(connection, subject))
+    pending = next((each for each in await desk.open_intents(None) if each.subject == subject), None)
     if pending is not None and desk.now < creating.looked_for_at(flow, look.side.other, pending):
         raise Waits(
             "intent",

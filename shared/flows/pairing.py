@@ -12,7 +12,7 @@ from shared.flows.context import FlowContext, Outcome
 from shared.flows.desk import Desk
 from shared.flows.merge import Digest, fits
 from shared.flows.spec import Document, Side, TwoWay
-from shared.store import bindings, index
+from shared.store import index
 from shared.store.rows import Binding, Seen, SideBase
 from shared.store.settlement import Settlement
 
@@ -31,9 +31,8 @@ async def bind(desk: Desk, row: Row, own: Seen, other_id: str) -> Outcome:
         if base is not None:
             binding = replace(binding, base=base)
             return await _save_bound(desk, binding, own, other_id)
-    await desk.run(lambda connection: bindings.add(connection, binding))
+    await desk.grouped(Settlement(now=desk.now, new_binding=binding, wake=both_keys(desk, other_id)))
     failpoints.reach("binding saved")
-    await desk.run(Settlement(now=desk.now, wake=both_keys(desk, other_id)))
     if isinstance(flow.spec, Document):
         return await documents.follow(desk, binding, row)
     return await pairs.agree(desk, binding, row)

@@ -144,6 +144,7 @@ def is_valid_tax_number(text: str, country: str) -> bool:
     return False
 
 
+@lru_cache(maxsize=16_384)
 def is_valid_anywhere(text: str, countries: tuple[str, ...]) -> bool:
     """Whether this is a valid tax number of one of these countries, or a VAT number of the EU with its prefix."""
     compact = _PUNCTUATION.sub("", text.upper())

@@ -42,7 +42,7 @@ async def recover(parts: Parts, used: Used, *, actor: str) -> dict[str, Report]:
 
 async def _reloaded(parts: Parts, used: Used) -> Used:
     """The workspace after a change of ours: the cache looks at the store's version once a second."""
-    version = await parts.database.read(lambda connection: directory.version(connection, used.workspace.id))
+    version = await parts.database.grouped(directory.VersionOf(workspace_id=used.workspace.id))
     while True:
         fresh = await must_get(parts.workspaces, used.workspace.id)
         if fresh.workspace.version == version:

@@ -80,7 +80,7 @@ class Workspaces:
             now = self._clock.now()
             if used is not None and now - used.checked_at < look_every:
                 return used
-            version = await self._database.read(lambda connection: directory.version(connection, workspace_id))
+            version = await self._database.grouped(directory.VersionOf(workspace_id=workspace_id))
             if used is not None and version == used.workspace.version:
                 used.checked_at = now
                 return used

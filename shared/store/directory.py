@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
-from sqlalchemy import Row, case, insert, select, update
+from sqlalchemy import Row, bindparam, case, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared import errors
@@ -16,6 +16,7 @@ from shared.keys import StoreKeys, WorkspaceKeys
 from shared.model.change import shard_of
 from shared.store import tables
 from shared.store.rows import Account, Bridge, FlowRow, FlowState, Workspace
+from shared.store.sql import padded
 
 _W, _A, _B, _F = tables.workspace, tables.account, tables.bridge, tables.flow
 
@@ -177,8 +178,22 @@ async def touch(connection: AsyncConnection, workspace_id: str) -> None:
     await connection.execute(update(_W).where(_W.c.id == workspace_id).values(version=_W.c.version + 1))
 
 
-async def version(connection: AsyncConnection, workspace_id: str) -> int | None:
-    return (await connection.execute(select(_W.c.version).where(_W.c.id == workspace_id))).scalar_one_or_none()
+_VERSIONS = select(_W.c.id, _W.c.version).where(_W.c.id.in_(bindparam("ids", expanding=True)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VersionOf:
+    """Asks for the version of a workspace; None if there is none. A process asks for all its own each second."""
+
+    workspace_id: str
+
+    reads: ClassVar[bool] = True
+
+    @staticmethod
+    async def together(connection: AsyncConnection, units: Sequence[VersionOf]) -> Sequence[int | None]:
+        rows = await connection.execute(_VERSIONS, {"ids": padded([unit.workspace_id for unit in units])})
+        versions = {row.id: row.version for row in rows}
+        return [versions.get(unit.workspace_id) for unit in units]
 
 
 async def workspace_ids(connection: AsyncConnection, shards: Sequence[int] | None = None) -> list[str]:

@@ -167,6 +167,30 @@ async def close_many(connection: AsyncConnection, intents: Sequence[Intent]) -> 
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OpenCreate:
+    """Commits the intent of a create, with the match keys and the id that no other open create may hold.
+
+    `scope` is where a match key is held once, `id_scope` where an id that we chose is.
+    """
+
+    intent: Intent
+    scope: str
+    keys: Mapping[str, str]
+    id_scope: str
+
+    reads: ClassVar[bool] = False
+
+    @staticmethod
+    async def together(connection: AsyncConnection, units: Sequence[OpenCreate]) -> Sequence[None]:
+        # In one order, so that two processes that meet wait crosswise as rarely as can be.
+        for unit in sorted(units, key=lambda each: each.intent.subject):
+            await open_intent(connection, unit.intent, scope=unit.scope, keys=unit.keys)
+            if unit.intent.target_id is not None:
+                await hold_id(connection, unit.intent, scope=unit.id_scope)
+        return [None] * len(units)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OpenUpdate:
     """Commits the intent of an update and moves its binding's version: whoever read the old one starts over.
 

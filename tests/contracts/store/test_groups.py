@@ -4,14 +4,17 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from sqlalchemy import event, func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared import errors
-from shared.store import bindings, index, intents, tables, waiting
+from shared.keys import Ring, StoreKeys, generate_ring
+from shared.store import bindings, directory, index, intents, tables, waiting
 from shared.store.database import Database
-from shared.store.intents import OpenUpdate
+from shared.store.intents import OpenCreate, OpenUpdate
 from shared.store.rows import Binding, Intent, waiting_key
 from shared.store.settlement import BaseChange, Settlement
 from shared.store.standing import LookUp, Standing
@@ -149,6 +152,53 @@ async def test_of_two_processes_that_open_the_same_updates_each_pair_has_one_win
     winners = [f"{owner}-i{number}" for (owner, number), first in zip(tried, won, strict=True) if first]
     assert len(winners) == len(MANY)
     assert await _intents(stores["process-a"]) == sorted(winners)
+
+
+def _creating(number: int, **holds: str) -> OpenCreate:
+    intent = made.intent(
+        id=f"c{number}",
+        subject=intents.create_subject("shop-bridge", "customer", "main", "left", f"L{number}"),
+        target_id=holds.pop("chosen", None),
+    )
+    return OpenCreate(
+        intent=intent, scope="shop-bridge/customer/main", keys=holds, id_scope="shop-right/customers"
+    )
+
+
+async def test_of_two_creates_that_hold_the_same_key_or_id_one_is_opened_and_the_rest_are(store: Database) -> None:
+    alone = [_creating(number, email=f"k{number}") for number in range(4)]
+    same_key = [_creating(number, email="same", tax_no=f"t{number}") for number in (10, 11)]
+    same_id = [_creating(number, chosen="77") for number in (20, 21)]
+    units = [*alone, *same_key, *same_id]
+    outcomes = await asyncio.gather(*map(store.grouped, units), return_exceptions=True)
+    lost = {unit.intent.id for unit, it in zip(units, outcomes, strict=True) if isinstance(it, errors.Lost)}
+    assert len(lost & {"c10", "c11"}) == 1
+    assert len(lost & {"c20", "c21"}) == 1
+    assert len(lost) == 2
+    assert await _intents(store) == sorted({unit.intent.id for unit in units} - lost)
+    held = await store.read(lambda connection: intents.held_ids(connection, "shop-right/customers"))
+    assert held == ["77"]
+
+
+async def _add_workspace(connection: AsyncConnection, name: str) -> None:
+    await directory.add_workspace(
+        connection,
+        name,
+        title=name,
+        country="ES",
+        locale="es",
+        time_zone="Europe/Madrid",
+        store_keys=StoreKeys(Ring.parse(generate_ring(), setting="PUENTE_STORE_KEYS")),
+        now=made.NOW,
+    )
+
+
+async def test_versions_of_many_workspaces_are_told_together(store: Database) -> None:
+    names = [f"shop-{number}" for number in range(5)]
+    for name in names:
+        await store.run(partial(_add_workspace, name=name))
+    units = [directory.VersionOf(workspace_id=name) for name in [*names, "nobody"]]
+    assert await asyncio.gather(*map(store.grouped, units)) == [1] * 5 + [None]
 
 
 async def test_an_intent_that_was_taken_over_closes_for_nobody_else(store: Database) -> None:

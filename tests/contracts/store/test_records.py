@@ -169,7 +169,7 @@ async def test_a_vendor_identity_exists_once_per_installation(store: Database) -
 
 async def test_every_change_of_a_workspace_moves_its_version(store: Database) -> None:
     await _settle_in(store)
-    versions = [await store.read(lambda connection: directory.version(connection, "shop"))]
+    versions = [await store.grouped(directory.VersionOf(workspace_id="shop"))]
     keys = (await _load(store)).workspace.keys
     renewed = replace(ACCOUNT, credentials={"token": "new"}, generation=2)
     for unit in (
@@ -179,7 +179,7 @@ async def test_every_change_of_a_workspace_moves_its_version(store: Database) ->
         partial(directory.resume_flow, flow=FLOW),
     ):
         await store.run(unit)
-        versions.append(await store.read(lambda connection: directory.version(connection, "shop")))
+        versions.append(await store.grouped(directory.VersionOf(workspace_id="shop")))
     known = [version for version in versions if version is not None]
     assert len(set(known)) == 5
     assert known == sorted(known)
