@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
+import msgspec
 from sqlalchemy import event, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError
@@ -202,11 +203,20 @@ def database_url(text: str) -> URL:
     )
 
 
+def _json(value: object) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+# A settled change writes five JSON columns; json.dumps took an eighth of its time.
+_JSON: Final[Mapping[str, Any]] = {"json_serializer": _json, "json_deserializer": msgspec.json.decode}
+
+
 def _engine(url: URL, statement_limit: timedelta | None) -> AsyncEngine:
     if url.get_backend_name() != "sqlite":
         seconds = None if statement_limit is None else statement_limit.total_seconds()
         return create_async_engine(
             url,
+            **_JSON,
             pool_size=16,
             max_overflow=8,
             pool_timeout=10,
@@ -221,7 +231,7 @@ def _engine(url: URL, statement_limit: timedelta | None) -> AsyncEngine:
         )
     Path(str(url.database)).parent.mkdir(parents=True, exist_ok=True)
     engine = create_async_engine(
-        url, pool_size=6, max_overflow=4, hide_parameters=True, connect_args={"timeout": 5}
+        url, **_JSON, pool_size=6, max_overflow=4, hide_parameters=True, connect_args={"timeout": 5}
     )
 
     @event.listens_for(engine.sync_engine, "connect")
