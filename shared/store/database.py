@@ -145,7 +145,13 @@ _POSTGRES_CONFLICT = {"40001", "40P01", "55P03"}
 _POSTGRES_CHANGED = ("cached statement plan is invalid", "violates partition constraint")
 # 08: connection, 53: resources, 57P: shutdown, crash, not ready yet, 58: its disk, 25006: it is a standby.
 _POSTGRES_PASSES = ("08", "53", "57P", "58", "25006")
-_LOST_CONNECTION = ("connection is closed", "connection was closed", "underlying connection is closed")
+# The last is how asyncpg fails on a connection that broke while it was being opened.
+_LOST_CONNECTION = (
+    "connection is closed",
+    "connection was closed",
+    "underlying connection is closed",
+    "cannot switch to state",
+)
 
 
 def _is_taken(problem: DBAPIError) -> bool:

@@ -36,6 +36,14 @@ Kind = Literal[
 # An edit that comes so long after the other side's, which had been carried over before, is no conflict.
 LATE: Final = timedelta(minutes=2)
 _SIDES: Final = (LEFT, RIGHT)
+_FOUND_AGAIN: Final = "The counterpart had been made before a crash or a lost answer"
+_LOOK_UPS: Final = {
+    f"{end.connector.name}/{end.resource_name}": f"{other.connector.title} {other.resource_name} "
+    f"by {other.resource.look_up.value}"
+    for flow in (customers.FLOW, asuntos.FLOW)
+    for end, other in ((flow.left, flow.right), (flow.right, flow.left))
+}
+"""How the counterpart of a record of this kind is looked for."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +59,7 @@ class Violation:
 class Verdict:
     """`explained` are differences that a waiting row names; `persons` are rows put before a person, by reason.
 
+    `found_again` are creates whose outcome nobody knew and that were found, by the way they were looked for.
     `shown_doubles` are clients made by people at both ends that Puente carried over all the same, and says so.
     """
 
@@ -62,6 +71,7 @@ class Verdict:
     invoices: int
     pairs: int
     counts: Mapping[str, int] = field(default_factory=dict)
+    found_again: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def by_kind(self) -> dict[str, int]:
@@ -88,6 +98,7 @@ def judge(books: Books, driver: Driver, hooks: Mapping[int, tuple[str, str, str]
         invoices=len(driver.invoices),
         pairs=sum(len(each) for each in books.pairs.values()),
         counts={"accepted hooks": len(hooks), "log entries": len(books.entries)},
+        found_again=dict(Counter(_found_again(books))),
     )
 
 
@@ -288,6 +299,13 @@ class _Audit:
 
     def _story_of_row(self, row: Waiting) -> list[str]:
         return self._books.story(row.account_id.partition(".")[2], row.resource, row.record_id)
+
+
+def _found_again(books: Books) -> Iterator[str]:
+    """The look-up of each create that was found again after a crash or a lost answer."""
+    for (kind, _record), told in books.told.items():
+        look_up = _LOOK_UPS.get(kind, "")
+        yield from (look_up for each in told if each.says.startswith(_FOUND_AGAIN))
 
 
 def _grouped(records: Sequence[Json], name: str) -> dict[str, list[Json]]:

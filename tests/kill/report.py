@@ -50,6 +50,7 @@ class Run:
             "seconds_to_quiet": round(self.to_quiet, 1),
             "seconds": round(self.took, 1),
             "violations": verdict.by_kind,
+            "found_again": dict(verdict.found_again),
             "explained": len(verdict.explained),
             "doubles_shown_to_a_person": len(verdict.shown_doubles),
             "persons": dict(verdict.persons),
@@ -68,6 +69,7 @@ def told(run: Run) -> Iterator[str]:
     yield f"records: {verdict.clients} clients, {verdict.invoices} invoices; {verdict.pairs} pairs"
     yield f"hooks: {', '.join(f'{many} {name}' for name, many in verdict.counts.items())}"
     yield f"vendor calls: {run.calls}"
+    yield from _table("creates of unknown outcome that were found again", verdict.found_again)
     yield f"slowest recovery: {tally.slowest[0]:.1f} s ({tally.slowest[1]}); quiet after {run.to_quiet:.1f} s"
     yield from _table("put before a person", verdict.persons)
     yield f"doubles of twins, shown to a person: {len(verdict.shown_doubles)}"
@@ -94,12 +96,25 @@ def summed(ledger: Path) -> Iterator[str]:
     places: Counter[str] = Counter()
     violations: Counter[str] = Counter()
     persons: Counter[str] = Counter()
+    found: Counter[str] = Counter()
+    sums: Counter[str] = Counter()
     for each in runs:
+        found.update(each.get("found_again", {}))
+        sums.update(
+            {name: each[name] for name in ("clients", "invoices", "pairs", "accepted_hooks", "vendor_calls")}
+        )
+        sums["freezes"] += sum(each["freezes"].values())
+        sums["faults of the vendors"] += sum(each["faults"].values())
         places.update(each["kills_by_place"])
         violations.update(each["violations"])
         persons.update(each["persons"])
     yield f"all runs with every guard: {len(runs)} runs, {sum(places.values())} kills"
     yield from _table("kills by place", places)
+    yield from (f"  {many:>6}  {name.replace('_', ' ')}" for name, many in sums.items())
+    slowest = max((each["slowest_recovery"] for each in runs), default=[0.0, ""])
+    yield f"slowest recovery: {slowest[0]:.1f} s ({slowest[1]})"
+    yield f"seeds: {', '.join(str(each['seed']) for each in runs)}"
+    yield from _table("creates of unknown outcome that were found again", found)
     yield from _table("put before a person", persons)
     yield f"doubles of twins, shown to a person: {sum(each.get('doubles_shown_to_a_person', 0) for each in runs)}"
     yield from _table("violations", violations)
