@@ -102,11 +102,13 @@ async def _index_is_complete(desk: Desk, row: Row) -> None:
     since = _listed_since(desk, row)
     if sweeps.is_complete(sweep, now=desk.now, max_age_seconds=age, since=since):
         return
-    await desk.run(lambda connection: sweeps.request(connection, account, resource, now=desk.now))
+    if not sweeps.will_be_complete(sweep, since=since):
+        await desk.run(lambda connection: sweeps.request(connection, account, resource, now=desk.now))
     raise Waits(
         "index",
         f"{flow.spec.end(target).connector.title} is listed before anything is made there.",
-        until=desk.now + _listing_pause(desk),
+        until=desk.next_try(),
+        blocked_on=(flow, target, ""),  # no record: the end of its listing
     )
 
 
@@ -125,12 +127,6 @@ def _listed_since(desk: Desk, row: Row) -> datetime | None:
         return None
     known = look.waiting.first_seen if look.waiting is not None else look.told_at or desk.now
     return known if row.changed_at is None else min(known, row.changed_at + _CLOCKS_DIFFER)
-
-
-def _listing_pause(desk: Desk) -> timedelta:
-    """A listing takes seconds to minutes; whoever waits for it looks ever more rarely."""
-    tries = desk.look.waiting.tries if desk.look.waiting is not None else 0
-    return timedelta(seconds=min(2**tries, 8))
 
 
 async def _send_create(desk: Desk, row: Row, own: Seen, fields: Mapping[str, Any], intent: Intent) -> Outcome:

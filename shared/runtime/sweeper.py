@@ -27,9 +27,9 @@ from shared.flows.spec import Document, Side
 from shared.runtime.runner import Job, Runner, TooManyBugs, worst
 from shared.runtime.scheduler import Scheduler
 from shared.runtime.workspaces import Used, Workspaces
-from shared.store import bindings, directory, index, sweeps
+from shared.store import bindings, directory, index, sweeps, waiting
 from shared.store.database import Database
-from shared.store.rows import Binding, Seen, Sweep
+from shared.store.rows import Binding, Seen, Sweep, waiting_key
 
 _log = structlog.get_logger("puente.sync")
 
@@ -347,7 +347,13 @@ class Sweeper:
         if row.full:
             changes["complete_at"] = row.started_at
             changes["full_at"] = now + self._settings.full_every
-        await self._save(row, **changes)
+        key = waiting_key(row.account_id, row.resource, "")
+
+        async def unit(connection: Any) -> None:
+            await sweeps.save(connection, row, **changes)
+            await waiting.wake(connection, [key], now)
+
+        await self._database.run(unit)
         _log.info("sweep.done", account=row.account_id, resource=row.resource, full=row.full, counts=dict(counts))
 
 

@@ -126,6 +126,13 @@ def is_complete(
     return (now - sweep.seen_until).total_seconds() <= max_age_seconds
 
 
+def will_be_complete(sweep: Sweep | None, *, since: datetime | None = None) -> bool:
+    """Whether the listing that runs now makes the index complete; then no other one need be asked for."""
+    if sweep is None or sweep.started_at is None or (sweep.complete_at is None and not sweep.full):
+        return False
+    return all(moment is None or sweep.started_at >= moment for moment in (sweep.gap_at, since))
+
+
 _COLUMNS = (
     "account_id",
     "resource",

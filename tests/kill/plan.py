@@ -74,11 +74,11 @@ class Plan:
         """Without end. Two strikes may overlap; now and then there is a calm in which work goes on."""
         chance = self._random("strikes")
         while True:
-            calm = chance.random() < 0.12
+            calm = chance.random() < 0.08
             target = _one_of(chance, _TARGETS)
             freeze = chance.random() < _FREEZES.get(target, 0.08)
             yield Strike(
-                after=chance.uniform(3, 8) if calm else chance.uniform(0.2, 2),
+                after=chance.uniform(3, 8) if calm else chance.uniform(0.1, 1.4),
                 target=target,
                 action="freeze" if freeze else "kill",
                 seconds=_frozen_for(chance, target) if freeze else _away_for(chance, target),
