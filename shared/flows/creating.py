@@ -115,17 +115,18 @@ async def _index_is_complete(desk: Desk, row: Row) -> None:
 def _listed_since(desk: Desk, row: Row) -> datetime | None:
     """The moment from which the other side's listing must date, where we are late; None where we are not.
 
-    A record that is looked at when its hook comes is ahead of the same one typed in on the other side. One that
-    comes late (its hook was lost, waited behind a crash, was put aside) is not: that other one's hook may have
-    come meanwhile and not be read yet, so that only a listing tells of it.
+    A record that is looked at when its hook comes is ahead of the same one typed in on the other side. One whose
+    hook waited behind a crash, or that was put aside, is not: that other one's hook may have come meanwhile and
+    not be read yet, so that only a listing tells of it. What a sweep meets first is not held up: it may be
+    thousands of records, and each would be read once more.
     """
     look = desk.look
     if isinstance(desk.flow.spec, Document):
         return None  # nobody types in what a document becomes
     late = look.told_at is not None and desk.now - look.told_at > _PROMPT
-    if not late and look.origin not in {"sweep", "waiting"}:
+    known = look.waiting.first_seen if look.waiting is not None else look.told_at
+    if known is None or (not late and look.origin != "waiting"):
         return None
-    known = look.waiting.first_seen if look.waiting is not None else look.told_at or desk.now
     return known if row.changed_at is None else min(known, row.changed_at + _CLOCKS_DIFFER)
 
 

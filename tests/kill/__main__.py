@@ -51,7 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--rate", type=float, default=3.0, help="what people do, times a second")
     parser.add_argument("--minutes", type=float, default=60.0, help="strike no longer than this")
     parser.add_argument("--records", type=int, default=60, help="clients that were there before")
-    parser.add_argument("--aimed", type=float, default=0.8, help="share of starts of a sync with a failpoint")
+    parser.add_argument("--aimed", type=float, default=0.9, help="share of starts of a sync with a failpoint")
     parser.add_argument("--aims", default="", help="aim at these failpoints only, separated by commas")
     parser.add_argument("--no-faults", action="store_true", help="vendors do not fail")
     parser.add_argument("--without", default="", help="guards left out, to see what the rig reports then")

@@ -17,12 +17,12 @@ T = TypeVar("T")
 SYNCS: Final[tuple[Target, ...]] = ("sync-1", "sync-2", "sync-3")
 AIMED: Final[tuple[Target, ...]] = ("ingress", *SYNCS)
 _TARGETS: Final[Mapping[Target, int]] = {
-    "ingress": 12,
-    "sync-1": 12,
-    "sync-2": 12,
-    "sync-3": 12,
-    "broker": 3,
-    "database": 4,
+    "ingress": 7,
+    "sync-1": 5,
+    "sync-2": 5,
+    "sync-3": 5,
+    "broker": 2,
+    "database": 3,
 }
 # A broker takes many seconds to start: mostly it is away without having been killed.
 _FREEZES: Final[Mapping[Target, float]] = {"broker": 0.7}
@@ -67,18 +67,23 @@ class Plan:
     """Everything that a seed decides, each part by a generator of its own, so that one does not shift another."""
 
     seed: int
-    aimed_share: float = 0.8
+    aimed_share: float = 0.9
     aims: Sequence[str] = ()
 
     def strikes(self) -> Iterator[Strike]:
-        """Without end. Two strikes may overlap; now and then there is a calm in which work goes on."""
+        """Without end. Two strikes may overlap; now and then there is a calm in which work goes on. Where `aims`
+        are given, they do the killing, and strikes are rare."""
         chance = self._random("strikes")
         while True:
             calm = chance.random() < 0.08
             target = _one_of(chance, _TARGETS)
             freeze = chance.random() < _FREEZES.get(target, 0.08)
             yield Strike(
-                after=chance.uniform(3, 8) if calm else chance.uniform(0.1, 1.4),
+                after=chance.uniform(8, 20)
+                if self.aims
+                else chance.uniform(3, 8)
+                if calm
+                else chance.uniform(0.3, 3),
                 target=target,
                 action="freeze" if freeze else "kill",
                 seconds=_frozen_for(chance, target) if freeze else _away_for(chance, target),

@@ -27,7 +27,7 @@ async def run(
     rate: float = 3.0,
     faults: bool = True,
     without: str = "",
-    aimed: float = 0.8,
+    aimed: float = 0.9,
     aims: Sequence[str] = (),
     minutes: float = 60.0,
     records: int = 60,

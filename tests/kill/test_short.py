@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.kill.plan import Plan
-from tests.kill.report import told
+from tests.kill.report import Run, told
 from tests.kill.run import run
 from tests.support import requirements
 from tests.support.requirements import Unavailable
@@ -27,12 +28,39 @@ def test_a_seed_repeats_its_schedule() -> None:
 @pytest.mark.processes
 @pytest.mark.timeout(180)
 async def test_a_few_kills_leave_both_sides_equal(tmp_path: Path) -> None:
-    try:
-        done = await run(tmp_path, kills=4, seed=5, rate=4.0, faults=False, minutes=0.3, records=9)
-    except Unavailable as reason:
-        requirements.missing("kafka", str(reason))
+    done = await _run(tmp_path, kills=6, seed=5, rate=4.0, faults=False, minutes=0.3, records=9)
     said = "\n".join(told(done))
     assert done.tally.killed > 0, said
     assert done.verdict.counts["accepted hooks"] > 0, said
     assert done.verdict.invoices > 0, said
     assert not done.verdict.violations, said
+
+
+@pytest.mark.kafka
+@pytest.mark.postgres
+@pytest.mark.processes
+@pytest.mark.timeout(180)
+async def test_a_sync_that_commits_first_is_found_out(tmp_path: Path) -> None:
+    """The rig itself is tested: a change that was committed before it was looked at dies with its process."""
+    done = await _run(
+        tmp_path,
+        kills=6,
+        seed=7,
+        rate=6.0,
+        faults=False,
+        minutes=0.4,
+        records=9,
+        aimed=1.0,
+        aims=["offset committed"],
+        without="commit_first",
+    )
+    said = "\n".join(told(done))
+    assert done.tally.killed > 0, said
+    assert done.verdict.by_kind.get("change not looked at"), said
+
+
+async def _run(folder: Path, **given: Any) -> Run:
+    try:
+        return await run(folder, **given)
+    except Unavailable as reason:
+        requirements.missing("kafka", str(reason))
