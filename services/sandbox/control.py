@@ -190,6 +190,14 @@ def _add_faults(router: APIRouter, world: World) -> None:
     async def stats(account: str | None = None) -> dict[str, dict[str, int]]:
         return world.counts(account)
 
+    @router.get("/pace")
+    async def pace() -> dict[str, dict[str, int]]:
+        """Requests in the busiest minute of each account, by the vendors' clock."""
+        found: dict[str, dict[str, int]] = {system: {} for system in world.systems}
+        for (system, account), each in world.pace.items():
+            found[system][account] = each.busiest
+        return found
+
 
 def _turn_fault(world: World, wanted: SetFault) -> dict[str, object]:
     fault = faults.BY_NAME[wanted.fault]

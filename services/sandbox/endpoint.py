@@ -17,6 +17,7 @@ from services.sandbox.wire import (
     Dropped,
     Refused,
     error,
+    with_wrong_types,
 )
 from services.sandbox.world import World
 
@@ -92,6 +93,8 @@ class VendorEndpoint:
         answer = self._handle(incoming, found[0], found[1], account, body, where)
         if self._take("truncated", account, where):
             return replace(answer, body=answer.body[: len(answer.body) // 2])
+        if self._take("wrong_types", account, where):
+            return with_wrong_types(answer)
         return answer
 
     def _sign_in(self, incoming: Incoming, route: Route | None) -> tuple[Fields, Account | None, Refused | None]:

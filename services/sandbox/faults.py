@@ -29,6 +29,7 @@ FAULTS: tuple[Fault, ...] = (
     Fault(name="server_error", meaning="500 with an HTML page."),
     Fault(name="unavailable", meaning="503 (Clientify: 504) with the HTML page of a gateway."),
     Fault(name="truncated", meaning="The request is done; the answer's body breaks off in the middle."),
+    Fault(name="wrong_types", meaning="The request is done; every text of the answer's JSON stands in a list."),
     Fault(name="error_with_200", meaning="200 with an error in the body; nothing was done."),
     Fault(name="login_page", meaning="200 with the HTML page that asks to log in."),
     Fault(name="token_revoked", meaning="The token is refused as if its user had been removed."),

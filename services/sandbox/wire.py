@@ -1,7 +1,7 @@
 """Forms that both vendors share on the wire: answers, errors, decimal strings, times, JSON."""
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 
@@ -85,6 +85,23 @@ def parse_object(body: bytes) -> Fields:
     if not isinstance(value, dict):
         raise BadJsonError("the body must be a JSON object")
     return value
+
+
+def with_wrong_types(answer: Answer) -> Answer:
+    """The same answer with every text of its JSON inside a list; as it is where it holds no JSON."""
+    try:
+        value: object = msgspec.json.decode(answer.body)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return answer
+    return replace(answer, body=msgspec.json.encode(_wrongly(value)))
+
+
+def _wrongly(value: object) -> object:
+    if isinstance(value, dict):
+        return {name: _wrongly(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_wrongly(each) for each in value]
+    return [value] if isinstance(value, str) else value
 
 
 def decimal_text(value: Decimal) -> str:

@@ -13,6 +13,7 @@ from services.sandbox.catalog import SERVED
 from services.sandbox.clock import VendorClock, utc_now
 from services.sandbox.courier import Courier
 from services.sandbox.faults import FaultBoard
+from services.sandbox.pace import Pace
 from services.sandbox.storage import Record
 from services.sandbox.switches import SwitchBoard
 from services.sandbox.system import System
@@ -38,6 +39,8 @@ class World:
         self.switches = SwitchBoard({system.name: system.switches for system in systems})
         self.faults = FaultBoard()
         self.stats: dict[str, dict[str | None, Counter[str]]] = defaultdict(lambda: defaultdict(Counter))
+        self.pace: dict[tuple[str, str], Pace] = {}
+        """How fast each account is called, by system and name."""
         self.origin = "http://127.0.0.1:8090"
         """Where the sandbox is served; set by whoever serves it."""
         self.courier = Courier(self)
@@ -103,6 +106,8 @@ class World:
 
     def count(self, system: str, account: str | None, label: str) -> None:
         self.stats[system][account][label] += 1
+        if account is not None:
+            self.pace.setdefault((system, account), Pace()).note(self.clock.now().timestamp())
 
     def counts(self, account: str | None = None) -> dict[str, dict[str, int]]:
         """Requests per system and "METHOD /path/template"; of one account when it is named."""
@@ -152,6 +157,7 @@ class World:
             self.switches.reset()
         if "stats" in what:
             self.stats.clear()
+            self.pace.clear()
         if "hooks" in what:
             self.courier.forget()
 

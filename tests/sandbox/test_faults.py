@@ -100,6 +100,15 @@ async def test_truncated(vendor: Vendor, control: Control) -> None:
     assert [r["name"] for r in await control.records(vendor.system, "clients")] == ["A"]
 
 
+async def test_wrong_types(vendor: Vendor, control: Control) -> None:
+    await control.turn(vendor.system, "wrong_types", times=1)
+    answer = await vendor.ask("POST", clients(vendor), {"client": {"name": "A"}})
+    assert (answer.status_code, answer.json()["name"]) == (201, ["A"])
+    (stored,) = await control.records(vendor.system, "clients")
+    assert (stored["name"], stored["id"]) == ("A", answer.json()["id"])
+    assert (await vendor.get(clients(vendor, stored)))["name"] == "A"
+
+
 async def test_token_expired(vendor: Vendor, control: Control) -> None:
     await control.turn(vendor.system, "token_expired", times=1)
     statuses = [(await vendor.ask("GET", clients(vendor))).status_code for _ in range(2)]
