@@ -22,14 +22,43 @@ class Clock(Protocol):
     async def sleep(self, duration: timedelta) -> None: ...
 
 
+# A deadline of a write with the vendor's time to show it, and the minute of a budget, are over in less.
+HOLD = timedelta(minutes=2)
+# What a wall clock is moved by in small corrections while nothing is wrong.
+_DRIFT = 2.0
+
+
 class SystemClock:
-    """The machine's clock."""
+    """The machine's clock. When somebody sets it, the new time holds only `HOLD` later.
+
+    Until then time goes on as it did: else a clock set forward would end every open deadline and forget every call
+    that was made, and what is on its way would be looked for too early and made twice.
+    """
+
+    def __init__(
+        self, wall: Callable[[], float] = time.time, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._wall = wall
+        self._monotonic = monotonic
+        self._offset = wall() - monotonic()
+        self._set_at: float | None = None
 
     def now(self) -> datetime:
-        return datetime.now(UTC)
+        return datetime.fromtimestamp(self._seconds(), UTC)
+
+    def _seconds(self) -> float:
+        wall, elapsed = self._wall(), self._monotonic()
+        if abs(wall - elapsed - self._offset) > _DRIFT:
+            if self._set_at is None:
+                self._set_at = elapsed
+            if elapsed - self._set_at < HOLD.total_seconds():
+                return elapsed + self._offset
+        self._set_at = None
+        self._offset = wall - elapsed
+        return wall
 
     def monotonic(self) -> float:
-        return time.monotonic()
+        return self._monotonic()
 
     async def sleep(self, duration: timedelta) -> None:
         await asyncio.sleep(max(0.0, duration.total_seconds()))

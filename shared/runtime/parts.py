@@ -19,6 +19,7 @@ from shared.eventlog.sqlite import SqliteSettings
 from shared.eventlog.urls import event_log
 from shared.flows.engine import Engine
 from shared.runtime import unreadable
+from shared.runtime.clockwatch import ClockWatch
 from shared.runtime.consumer import Consumer
 from shared.runtime.leftovers import Leftovers
 from shared.runtime.loader import Loader
@@ -152,6 +153,9 @@ def sync_of(parts: Parts, log: EventLog, *, rhythm: Rhythm | None = None, also: 
         clock=parts.clock,
         index_max_age=settings.engine().index_max_age,
     )
+    clock_watch = ClockWatch(
+        database=parts.database, clock=parts.clock, deadline_limit=settings.engine().attempt_limit
+    )
     return Sync(
         consumer=consumer,
         scheduler=scheduler,
@@ -161,5 +165,5 @@ def sync_of(parts: Parts, log: EventLog, *, rhythm: Rhythm | None = None, also: 
         database=parts.database,
         clock=parts.clock,
         rhythm=rhythm,
-        also=(replayer.run_due, leftovers.run_due, *also),
+        also=(clock_watch.run, replayer.run_due, leftovers.run_due, *also),
     )

@@ -38,6 +38,10 @@ class Used:
     def workspace(self) -> Workspace:
         return self.directory.workspace
 
+    def is_fresh(self, now: datetime, look_every: timedelta) -> bool:
+        """Whether it was checked within this time; not if the clock has been set back since."""
+        return timedelta(0) <= now - self.checked_at < look_every
+
     def flows_of(self, account_id: str, resource: str) -> Sequence[tuple[FlowContext, Side]]:
         return self.by_end.get((account_id, resource), ())
 
@@ -72,13 +76,13 @@ class Workspaces:
         Whoever has just changed it asks with `look_every` zero, and sees the change.
         """
         used = self._used.get(workspace_id)
-        if used is not None and self._clock.now() - used.checked_at < look_every:
+        if used is not None and used.is_fresh(self._clock.now(), look_every):
             return used
         lock = self._loading.setdefault(workspace_id, asyncio.Lock())
         async with lock:
             used = self._used.get(workspace_id)
             now = self._clock.now()
-            if used is not None and now - used.checked_at < look_every:
+            if used is not None and used.is_fresh(now, look_every):
                 return used
             version = await self._database.grouped(directory.VersionOf(workspace_id=workspace_id))
             if used is not None and version == used.workspace.version:

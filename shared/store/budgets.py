@@ -39,6 +39,12 @@ SLOT: Final = timedelta(seconds=3)
 # The slots that a minute may touch: 20 whole ones, or 19 and a part at each end.
 SLOTS_IN_A_MINUTE: Final = 21
 
+# Nobody is asked to pause for longer, nor shut out by the quota: a later time is of a clock that was ahead.
+_LONGEST: Final = timedelta(minutes=16)
+
+# What the clocks of two processes may differ by, in slots: ten minutes.
+_SLOTS_THAT_DIFFER: Final = 200
+
 # How long a bulk call steps aside for a live one that waits.
 _YIELD: Final = timedelta(milliseconds=50)
 _PURPOSES: Final[tuple[Purpose, ...]] = ("live", "bulk", "unbound")
@@ -147,18 +153,18 @@ class LeasedBudget:
         """
         key = self._key(access, limits)
         until = self._clock.now() + pause
-        key.paused_until = max(key.paused_until, until)
+        key.paused_until = max(key.paused_until, until) if _is_ahead(key.paused_until, until) else until
         for each in key.slices.values():
             each.left = 0
         stored = await self._database.run(lambda connection: _pause(connection, key.name, until))
-        key.paused_until = max(key.paused_until, stored)
+        key.paused_until = stored
 
     async def _try(self, key: _Key, purpose: Purpose, quota: int) -> datetime | None:
         """Take a call from what is in hand or from a new slice. None: taken; else when to try again."""
         mine = key.slices[purpose]
         async with key.asking:
             now = self._clock.now()
-            if key.paused_until > now:
+            if _is_ahead(key.paused_until, now):
                 return key.paused_until
             slot = _slot(now)
             if mine.slot == slot and mine.left > 0:
@@ -166,8 +172,8 @@ class LeasedBudget:
                 return None
             live = key.slices["live"]
             if purpose == "bulk" and live.waiting > 0:
-                return max(now, live.shut_until) + _YIELD
-            if mine.shut_until > now:
+                return (live.shut_until if _is_ahead(live.shut_until, now) else now) + _YIELD
+            if _is_ahead(mine.shut_until, now):
                 return mine.shut_until
             wanted = self._wanted(mine, slot, quota)
             lease = await self._lease(key, purpose, wanted, quota)
@@ -175,7 +181,7 @@ class LeasedBudget:
 
     def _use(self, key: _Key, mine: _Slice, slot: int, lease: Lease) -> datetime | None:
         """Put a lease in hand and take a call from it."""
-        if lease.paused_until is not None and lease.paused_until > self._clock.now():
+        if lease.paused_until is not None and _is_ahead(lease.paused_until, self._clock.now()):
             key.paused_until = lease.paused_until
             return lease.paused_until
         if lease.calls == 0:
@@ -268,12 +274,12 @@ async def lease(
 
 def _charged(asked: Asked, slots: dict[str, dict[str, list[int]]], paused_until: datetime | None) -> Lease:
     """The lease that the counts allow; what it grants is charged in `slots`."""
-    if paused_until is not None and paused_until > asked.now:
+    if paused_until is not None and _is_ahead(paused_until, asked.now):
         return Lease(calls=0, retry_at=paused_until, paused_until=paused_until)
-    stored = slots[asked.name]
+    known = _dated(slots[asked.name], _slot(asked.now))
     # A process whose clock is behind charges the newest slot that anybody has used.
-    slot = max([_slot(asked.now), *(int(each) for each in stored)])
-    counts = {int(each): list(used) for each, used in stored.items() if int(each) > slot - SLOTS_IN_A_MINUTE}
+    slot = max([_slot(asked.now), *known])
+    counts = {each: used for each, used in known.items() if each > slot - SLOTS_IN_A_MINUTE}
     at = _PURPOSES.index(asked.purpose)
     free = min(asked.quota - sum(map(sum, counts.values())), asked.cap - sum(used[at] for used in counts.values()))
     calls = max(0, min(asked.wanted, free))
@@ -283,6 +289,21 @@ def _charged(asked: Asked, slots: dict[str, dict[str, list[int]]], paused_until:
     charged[at] += calls
     slots[asked.name] = {str(each): used for each, used in counts.items()}
     return Lease(calls=calls, retry_at=asked.now, paused_until=None)
+
+
+def _dated(slots: Mapping[str, list[int]], present: int) -> dict[int, list[int]]:
+    """The slots by their number. Those far ahead were charged before a clock was set back: when their calls were
+    made is not known any more, so they count as made now. Less far ahead is a process whose clock differs."""
+    found: dict[int, list[int]] = {}
+    for name, used in slots.items():
+        slot = int(name) if int(name) <= present + _SLOTS_THAT_DIFFER else present
+        found[slot] = [one + other for one, other in zip(found.get(slot, [0] * len(used)), used, strict=True)]
+    return found
+
+
+def _is_ahead(moment: datetime, now: datetime) -> bool:
+    """Whether a moment until which nobody may call is still to come, and was not set by a clock that was ahead."""
+    return now < moment <= now + _LONGEST
 
 
 def _free_at(counts: Mapping[int, list[int]], at: int, quota: int, cap: int) -> datetime:
@@ -301,8 +322,10 @@ async def _pause(connection: AsyncConnection, name: str, until: datetime) -> dat
     added = await connection.execute(insert_or_ignore(connection, _T).values(**values))
     if added.rowcount == 1:
         return until
-    stored = await connection.execute(select(_T.c.paused_until).where(_T.c.key == name).with_for_update())
-    longest = max(until, stored.scalar_one() or until)
+    stored = (
+        await connection.execute(select(_T.c.paused_until).where(_T.c.key == name).with_for_update())
+    ).scalar_one()
+    longest = stored if stored is not None and _is_ahead(stored, until) else until
     await connection.execute(update(_T).where(_T.c.key == name).values(paused_until=longest))
     return longest
 

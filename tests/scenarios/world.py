@@ -76,11 +76,11 @@ class World:
 
     @classmethod
     @asynccontextmanager
-    async def opened(cls, settings: Settings) -> AsyncIterator[Self]:
+    async def opened(cls, settings: Settings, *, clock: ShiftedClock | None = None) -> AsyncIterator[Self]:
         """Start everything but sync; ends it all in order."""
-        clock = ShiftedClock()
+        clock = clock or ShiftedClock()
         async with AsyncExitStack() as stack:
-            http = await stack.enter_async_context(httpx.AsyncClient(timeout=30))
+            http = await stack.enter_async_context(control_client())
             sandbox = await stack.enter_async_context(sandbox_running(seed=7))
             parts = await stack.enter_async_context(opened(settings, clock=clock, migrate=True))
             log = await stack.enter_async_context(opened_log(parts))
@@ -357,6 +357,12 @@ class World:
             names = [each["name"] for each in await owner.all()]
             found += [f"{owner.system}: {name}" for name in sorted(set(names)) if names.count(name) > 1]
         return found
+
+
+def control_client() -> httpx.AsyncClient:
+    """For the sandbox's control API. It lets idle connections go before the server, which does so after 5 s, may
+    close one under a request."""
+    return httpx.AsyncClient(timeout=30, limits=httpx.Limits(keepalive_expiry=2))
 
 
 def shared_client_fields() -> tuple[str, ...]:
