@@ -104,7 +104,7 @@ class Consumer:
         self._prefix = Prefix()
         self._subscription: Subscription | None = None
         self._retries: set[asyncio.Task[None]] = set()
-        self._store_away_since: datetime | None = None
+        self._store_away_since: float | None = None
         self._fatal: BaseException | None = None
         self._burst_until: dict[str, datetime] = {}
         self._committed_at = float("-inf")
@@ -114,7 +114,7 @@ class Consumer:
             new_id=new_id,
             is_shared=lambda: scheduler.is_shared,
             settled=self._prefix.settle,
-            store_away=self._store_went_away,
+            store_away=self.store_went_away,
             failed=self._cannot_go_on,
         )
 
@@ -196,7 +196,7 @@ class Consumer:
             try:
                 await self._dispatch(entry)
             except StoreUnreachable as problem:
-                self._store_went_away(problem)
+                self.store_went_away(problem)
                 await self._wait_for_store()
             else:
                 return
@@ -253,7 +253,7 @@ class Consumer:
         if problem is None:
             self._prefix.settle(position)
         elif isinstance(problem, StoreUnreachable):
-            self._store_went_away(problem)
+            self.store_went_away(problem)
             task = asyncio.create_task(self._again(position, job))
             self._retries.add(task)
             task.add_done_callback(self._retries.discard)
@@ -270,9 +270,10 @@ class Consumer:
         settled = self._scheduler.submit(job)
         settled.add_done_callback(lambda done: self._done(done, position, job))
 
-    def _store_went_away(self, problem: StoreUnreachable) -> None:
+    def store_went_away(self, problem: StoreUnreachable) -> None:
+        """Somebody could not save: nothing new is begun until the store answers and takes writes."""
         if self._store_away_since is None:
-            self._store_away_since = self._clock.now()
+            self._store_away_since = self._clock.monotonic()
             _log.warning("store.away", problem=problem.message, way_out=problem.way_out)
 
     async def _wait_for_store(self) -> None:
@@ -290,13 +291,13 @@ class Consumer:
         try:
             await self._database.ping()
         except StoreUnreachable:
-            if self._clock.now() - since > self._patience:
+            if self._clock.monotonic() - since > self._patience.total_seconds():
                 raise
             await self._clock.sleep(_POLL)
             return
         self._store_away_since = None
         self._overflow.go_on()
-        _log.info("store.back", away_s=round((self._clock.now() - since).total_seconds()))
+        _log.info("store.back", away_s=round(self._clock.monotonic() - since))
 
     async def _bury_unreadable(self, entry: Entry) -> None:
         """An authentic body that could not be read: a person sees it; a sweep stands in for what it told."""
@@ -332,7 +333,7 @@ class Consumer:
         resource = kind.resource if kind is not None else None
         full = kind is not None and kind.bulk
         soon = now + (BURST if full else timedelta(0))
-        if full and self._burst_until.get(change.account, now) > now + BURST / 2:
+        if full and now + BURST / 2 < self._burst_until.get(change.account, now) <= now + BURST:
             return  # asked for a moment ago, and that listing has not begun
         if full:
             self._burst_until[change.account] = soon

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from shared.clock import Clock
@@ -18,7 +18,7 @@ from shared.runtime.runner import Job, TooManyBugs
 from shared.runtime.scheduler import Scheduler
 from shared.runtime.workspaces import Workspaces
 from shared.store import waiting
-from shared.store.database import Database
+from shared.store.database import Database, StoreUnreachable
 from shared.store.rows import Waiting
 
 _IN_HAND = 1000
@@ -30,13 +30,26 @@ _UNKNOWN = timedelta(hours=1)
 
 
 class Due:
-    """Takes up waiting rows. `look` raises TooManyBugs when a row's look ended with it."""
+    """Takes up waiting rows. `look` raises TooManyBugs when a row's look ended with it.
 
-    def __init__(self, *, database: Database, workspaces: Workspaces, scheduler: Scheduler, clock: Clock) -> None:
+    `store_away` is told when a look could not save: the row stands as it did, and nothing is to be taken up, nor a
+    record read again, until the store is back.
+    """
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        workspaces: Workspaces,
+        scheduler: Scheduler,
+        clock: Clock,
+        store_away: Callable[[StoreUnreachable], None],
+    ) -> None:
         self._database = database
         self._workspaces = workspaces
         self._scheduler = scheduler
         self._clock = clock
+        self._store_away = store_away
         self._claimed: dict[str, str] = {}
         self._by_workspace: Counter[str] = Counter()
         self._crowding: set[str] = set()
@@ -56,7 +69,7 @@ class Due:
         for workspace_id in sorted(self._crowding):
             if self._by_workspace[workspace_id] <= _SHARE // 2:
                 await self._look_at(workspace_id, now)
-        if self._crowding and self._all_at is not None and now < self._all_at + _CROWDED:
+        if self._crowding and self._all_at is not None and self._all_at <= now < self._all_at + _CROWDED:
             return
         self._all_at = now
         crowding = frozenset(self._crowding)
@@ -127,5 +140,8 @@ class Due:
             del self._by_workspace[row.workspace_id]
         if row.workspace_id in self._crowding and self._by_workspace[row.workspace_id] <= _SHARE // 2:
             self._room.set()
-        if not done.cancelled() and isinstance(problem := done.exception(), TooManyBugs):
+        problem = None if done.cancelled() else done.exception()
+        if isinstance(problem, TooManyBugs):
             self._fatal = problem
+        elif isinstance(problem, StoreUnreachable):
+            self._store_away(problem)

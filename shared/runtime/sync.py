@@ -50,7 +50,13 @@ class Sync:
         also: tuple[Task, ...] = (),
     ) -> None:
         self._consumer = consumer
-        self._due = Due(database=database, workspaces=workspaces, scheduler=scheduler, clock=clock)
+        self._due = Due(
+            database=database,
+            workspaces=workspaces,
+            scheduler=scheduler,
+            clock=clock,
+            store_away=consumer.store_went_away,
+        )
         self._sweeper = sweeper
         self._loader = loader
         self._workspaces = workspaces
@@ -92,7 +98,8 @@ class Sync:
     async def _take_up_due(self) -> None:
         while True:
             with _while_away():
-                await self._due.look(self._consumer.shards)
+                if not self._consumer.store_away:
+                    await self._due.look(self._consumer.shards)
             await self._due.rest(self._rhythm.due)
 
     async def _every_timer(self) -> None:
@@ -103,6 +110,8 @@ class Sync:
                 await self._clock.sleep(self._rhythm.timers)
 
     async def _timers(self, group: asyncio.TaskGroup) -> None:
+        if self._consumer.store_away:
+            return
         shards = self._consumer.shards
         await self._loader.run_due(shards, group)
         await self._sweeper.run_due(shards, group)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import msgspec
-from sqlalchemy import event, text
+from sqlalchemy import event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -82,8 +82,12 @@ class Database:
         return done
 
     async def ping(self) -> None:
-        """Raises StoreUnreachable (Retryable) while the database does not answer."""
-        await self.read(lambda connection: connection.execute(text("SELECT 1")))
+        """Raises StoreUnreachable (Retryable) while the database does not answer, or takes no writes.
+
+        A full disk and a standby both read as well as ever: so it writes more than fits in what is free already,
+        and takes it back.
+        """
+        await self.run(_takes_writes)
 
     async def close(self) -> None:
         await self._engine.dispose()
@@ -117,11 +121,33 @@ class Database:
             await connection.commit()
 
 
+async def _takes_writes(connection: AsyncConnection) -> None:
+    """Half a megabyte, more than a database has at hand by chance, and not to be compressed; gone when it ends."""
+    if connection.dialect.name == "sqlite":
+        await connection.exec_driver_sql("CREATE TABLE room (page BLOB)")
+        await connection.exec_driver_sql("INSERT INTO room VALUES (zeroblob(524288))")
+        await connection.exec_driver_sql("DROP TABLE room")
+    else:
+        await connection.exec_driver_sql("CREATE TEMPORARY TABLE room (page text) ON COMMIT DROP")
+        await connection.exec_driver_sql(
+            "INSERT INTO room SELECT (SELECT string_agg(md5(random()::text), '') FROM generate_series(1, 32)) "
+            "FROM generate_series(1, 512)"
+        )
+
+
 class StoreUnreachable(errors.Retryable):
     """The database does not answer: nothing can be saved now, and no vendor write may start."""
 
 
+class StoreFull(StoreUnreachable):
+    """The database answers and has no room to save anything."""
+
+
 def unreachable(problem: BaseException) -> StoreUnreachable:
+    if isinstance(problem, DBAPIError) and _is_full(problem):
+        return StoreFull(
+            "The store has no room left.", way_out="Free some space on its disk; nothing has to be restarted."
+        )
     return StoreUnreachable(
         f"The store cannot be reached ({type(problem).__name__}).",
         way_out="Check that the database of PUENTE_STORE_URL runs and accepts connections.",
@@ -168,6 +194,10 @@ def _is_conflict(problem: DBAPIError) -> bool:
         or _sqlite_code(problem) in _SQLITE_CONFLICT
         or any(words in str(problem.orig) for words in _POSTGRES_CHANGED)
     )
+
+
+def _is_full(problem: DBAPIError) -> bool:
+    return _state(problem) == "53100" or _sqlite_code(problem) == sqlite3.SQLITE_FULL
 
 
 def _may_pass(problem: DBAPIError) -> bool:

@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.scenarios.conftest import new_world, world
 from tests.support import earlier
+
+__all__ = ["earlier_version", "new_world", "world"]
 
 
 @pytest.fixture(scope="session")

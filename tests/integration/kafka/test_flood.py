@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
+from shared import errors
 from shared.clock import SystemClock
 from shared.eventlog.port import EventLog
 from shared.eventlog.urls import event_log
@@ -210,11 +211,13 @@ async def test_what_was_put_aside_is_taken_up_as_it_is_worked_off_and_neighbours
         now = here.parts.clock.now()
         rows = [_row(here, flow.id, FLOOD, number, now - timedelta(minutes=1)) for number in range(MANY)]
         await here.parts.database.run(lambda connection: waiting.put_aside(connection, rows))
+        away: list[errors.Retryable] = []
         due = Due(
             database=here.parts.database,
             workspaces=here.parts.workspaces,
             scheduler=here.scheduler,
             clock=here.parts.clock,
+            store_away=away.append,
         )
         shards = frozenset(range(64))
         await due.look(shards)
