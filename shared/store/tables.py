@@ -438,3 +438,13 @@ sample = Table(
     Column("value", Float, nullable=False),
     Index("ix_sample_at", "at"),
 )
+
+token = Table(
+    "token",
+    metadata,
+    # The present tokens of an account whose vendor takes each refresh token once; see `tokens.py`.
+    _id("account_id", key=True),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("use_until", Moment, nullable=False),
+    Column("version", Integer, nullable=False),
+)
