@@ -87,7 +87,11 @@ def test_every_setting_of_the_log_url_is_named() -> None:
 def test_every_setting_named_anywhere_exists() -> None:
     known = {f"PUENTE_{name.upper()}" for name in FIELDS} | COMMANDS_ONLY
     compose_only = {"PUENTE_POSTGRES_PASSWORD", "PUENTE_BIND"}
-    for_tests = {"PUENTE_TEST_KAFKA", "PUENTE_TEST_POSTGRES", "PUENTE_TEST_BROWSER", "PUENTE_TEST_REQUIRE"}
+    for_tests = {"PUENTE_TEST_KAFKA", "PUENTE_TEST_POSTGRES", "PUENTE_TEST_BROWSER", "PUENTE_TEST_REQUIRE"} | {
+        "PUENTE_TEST_FAULT_MINUTES",
+        "PUENTE_TEST_OUTAGE_SECONDS",
+        "PUENTE_TEST_HOOKS_PER_SECOND",
+    }
     named = {
         (name, word)
         for name, text in pages.pages().items()

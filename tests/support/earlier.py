@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 import subprocess
 import tarfile
 from pathlib import Path
@@ -17,10 +18,14 @@ class NoEarlierVersion(AssertionError):
 
 
 def unpack(folder: Path) -> Path:
-    """Write the files of the earlier version below `folder`, which is also returned."""
+    """Write the files of the earlier version below `folder`, which is also returned.
+
+    The tests of faults come along as they are now: what they start there runs on the earlier version's code.
+    """
     packed = _git("archive", "--format=tar", COMMIT)
     with tarfile.open(fileobj=io.BytesIO(packed)) as files:
         files.extractall(folder, filter="data")
+    shutil.copytree(ROOT / "tests/faults", folder / "tests/faults", ignore=shutil.ignore_patterns("__pycache__"))
     return folder
 
 
