@@ -16,7 +16,7 @@ from shared.store.rows import PERSON, Reason, Waiting
 from shared.store.sql import chunks, insert_or_ignore, upsert
 
 _T = tables.waiting
-_KEPT_IDS = 20
+KEPT_IDS = 20
 
 
 async def find(
@@ -297,7 +297,7 @@ def _same(flow_id: str, account_id: str, resource: str, record_id: str) -> tuple
 def _join(old: Sequence[str], new: Sequence[str]) -> list[str]:
     """The first ids and the latest ones: enough to find both ends of the story."""
     joined = list(dict.fromkeys([*old, *new]))
-    return joined if len(joined) <= _KEPT_IDS else [joined[0], *joined[-(_KEPT_IDS - 1) :]]
+    return joined if len(joined) <= KEPT_IDS else [joined[0], *joined[-(KEPT_IDS - 1) :]]
 
 
 _COLUMNS = (

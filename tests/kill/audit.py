@@ -136,7 +136,8 @@ class _Audit:
     def changes(self) -> Iterator[Violation]:
         """Every change in the log was part of an attempt, or waits."""
         known = self._books.seen_changes
-        missed = [e for e in self._books.entries if e.change.what != "gap" and e.change.id not in known]
+        unnamed = [e for e in self._books.entries if e.change.what != "gap" and e.change.id not in known]
+        missed = [e for e in unnamed if not self._books.is_within(e.change)]
         for entry in missed[:20]:
             change = entry.change
             says = f"{change.system} {change.hook_kind} {change.record_id} {change.id} at {entry.position}"

@@ -12,6 +12,7 @@ from sqlalchemy import select
 
 from shared.connectors.registry import CONNECTORS
 from shared.eventlog.port import Entry
+from shared.model.change import Change
 from shared.runtime import administration, views
 from shared.runtime.parts import Parts, opened, opened_log
 from shared.runtime.settings import Settings
@@ -49,6 +50,13 @@ class Books:
             if (row.account_id, row.resource, row.record_id) == (account, resource, record_id):
                 return row
         return None
+
+    def is_within(self, change: Change) -> bool:
+        """Whether the change lies between those that a full row named: of so many, it keeps both ends."""
+        told = self.told.get((f"{change.system}/{change.resource}", change.record_id), ())
+        row = self.row_of(change.system, change.resource, change.record_id)
+        named = [each.change_ids for each in told] + ([row.change_ids] if row is not None else [])
+        return any(len(ids) >= waiting.KEPT_IDS and min(ids) < change.id < max(ids) for ids in named)
 
     def story(self, system: str, resource: str, record_id: str) -> list[str]:
         """The last attempts of a record, oldest first, one line each."""
@@ -133,5 +141,6 @@ def _by_record(told: Sequence[Attempt]) -> dict[tuple[str, str], list[Attempt]]:
 
 
 def _line(each: Attempt) -> str:
-    fields = ",".join(each.fields)
-    return f"{each.at:%H:%M:%S.%f} {each.origin} {each.outcome} other={each.other_id} [{fields}] {each.says}"
+    fields, many = ",".join(each.fields), len(each.change_ids)
+    what = f"{each.origin} of {many} {each.outcome} other={each.other_id}"
+    return f"{each.at:%H:%M:%S.%f} {what} [{fields}] {each.says}"
