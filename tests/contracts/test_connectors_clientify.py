@@ -9,7 +9,8 @@ import pytest
 import pytest_asyncio
 
 from shared import errors
-from shared.connectors.contract import Check
+from shared.clock import SystemClock
+from shared.connectors.contract import Access, Check, Limits, Request, Response
 from shared.connectors.registry import CONNECTORS
 from shared.model.record import Fields
 from tests.contracts.connector_bench import WRITTEN, Bench, as_fields, benches_of, everything, rows_of
@@ -525,3 +526,95 @@ async def test_an_account_without_hooks_is_carried_by_sweeps(bench: Bench, switc
     with pytest.raises(errors.NeedsOperator):
         await bench.session().register_hook("contacts", "https://we.example/hooks/clientify/t", "s")
     assert (await checked(bench))["hooks"].state == "not checked"
+
+
+# What is odd
+
+
+async def test_a_contact_of_wrong_types_stands_beside_the_good_ones_with_its_field(bench: Bench) -> None:
+    odd: dict[str, Mapping[str, object]] = {
+        "first_name": {"id": 2, "first_name": ["no"]},
+        "emails": {"id": 3, "emails": "no"},
+        "email": {"id": 4, "emails": [{"email": 5}]},
+        "phones": {"id": 5, "phones": [["no"]]},
+        "country": {"id": 6, "addresses": [{"country": ["no"]}]},
+        "custom_fields": {"id": 7, "custom_fields": {"factusol_id": "1"}},
+        "modified": {"id": 8, "modified": "ayer"},
+        "tags": {"id": 9, "tags": "no"},
+    }
+    good = {"id": 1, "first_name": "Buena", "custom_fields": [], "brand_new": {"a": [1.5]}}
+    bare: Mapping[str, object] = {
+        "id": "11",
+        "first_name": None,
+        "emails": None,
+        "phones": [],
+        "custom_fields": None,
+        "tags": None,
+    }
+    value = {"id": 10, "custom_fields": [{"field": "factusol_id", "value": {"a": 1}}]}
+    rows = [good, *odd.values(), value, {"id": True}, {}, "text", None, bare]
+    whole = {"count": len(rows), "next": None, "previous": None, "results": rows}
+    async with raw_vendor(answer(json.dumps(whole))) as vendor:
+        session = session_at(vendor.base_url, "clientify", bench.wire, api="v2")
+        page = await session.page("contacts")
+        readable = {**whole, "results": [good, odd["custom_fields"], value]}
+        vendor.answers = [answer(json.dumps(readable))]
+        assert await session.by_reference("contacts", "r", {"name": "Nadie", "other_id": "7"}) == []
+    assert [row.record_id for row in page.rows] == ["1", "11"]
+    assert page.rows[1].fields["email"] is None
+    assert page.rows[1].fields["other_id"] is None
+    named = [(each.record_id, each.problem.field) for each in page.unreadable]
+    assert named[: len(odd)] == [(str(each["id"]), name) for name, each in odd.items()]
+    assert named[len(odd)] == ("10", "custom_fields")
+    assert len(named) == len(rows) - 2
+
+
+async def test_a_list_that_hides_custom_fields_cannot_say_that_nobody_is_there(bench: Bench) -> None:
+    whole = {"count": 1, "next": None, "previous": None, "results": [{"id": 1, "first_name": "Uno"}]}
+    async with raw_vendor(answer(json.dumps(whole))) as vendor:
+        session = session_at(vendor.base_url, "clientify", bench.wire, api="v2")
+        with pytest.raises(errors.Retryable):
+            await session.by_reference("contacts", "r", {"name": "Uno", "other_id": "7"})
+        assert (await session.page("contacts")).rows[0].fields == {
+            "first_name": "Uno",
+            "name": "Uno",
+        }
+
+
+async def test_the_key_never_follows_an_address_that_the_vendor_shows(bench: Bench) -> None:
+    rows = [{"id": n, "custom_fields": []} for n in range(100)]
+    async with raw_vendor(answer("[]")) as elsewhere:
+        whole = {"count": 300, "next": f"{elsewhere.base_url}/v2/contacts/?page=2", "results": rows}
+        async with raw_vendor(answer(json.dumps(whole))) as vendor:
+            session = session_at(vendor.base_url, "clientify", bench.wire, api="v2")
+            pages = await everything(session, "contacts")
+        assert len(vendor.requests) == 2
+        assert pages[-1].cut
+        assert elsewhere.requests == []
+
+
+async def test_version_1_of_the_vendors_own_is_read_elsewhere_while_its_host_is_away() -> None:
+    sent: list[str] = []
+
+    class Away:
+        """A wire on which the usual host answers 504."""
+
+        clock = SystemClock()
+
+        async def send(self, access: Access, limits: Limits, request: Request) -> Response:
+            sent.append(f"{request.method} {access.base_url}{request.path}")
+            if access.base_url.endswith("clientify.net") and not request.writes:
+                return Response(status=504, headers={}, body=b"<h1>Gateway</h1>")
+            return Response(status=200, headers={}, body=b'{"id": 7, "taxpayer_identification_number": "B1"}')
+
+    access = Access(
+        account="a",
+        base_url="https://api-plus.clientify.com/v2/",
+        credentials={"token": "secret-key"},
+        settings={"api": "v1"},
+    )
+    session = CONNECTORS["clientify"].open(access, Away())
+    assert await session.read("contacts", "7") is not None
+    await session.update("contacts", "7", {"tax_no": "B1"})
+    net, com = "https://api.clientify.net/v1/contacts/7/", "https://api.clientify.com/v1/contacts/7/"
+    assert sent[:3] == [f"GET {net}", f"GET {com}", f"PUT {net}"]

@@ -163,7 +163,7 @@ class ClientifyContacts(OwnFieldSession):
         def carries(found: Object) -> bool:
             if "custom_fields" not in found:
                 raise errors.Retryable("The vendor's list does not show custom fields: nothing can be looked up.")
-            own = mapping.own_value(found, self.access)
+            own = mapping.mark_in(found, self.access)
             return own == mark or (not own and mapping.is_same(found, hint, self.access))
 
         if self._filter_ignored:
@@ -187,7 +187,7 @@ class ClientifyContacts(OwnFieldSession):
         try:
             async for listed in self.pages(_CONTACTS, (*await self._shown(), *query), bulk=True, whole=True):
                 found = [each for each in listed if isinstance(each, dict)]
-                marks = [mapping.own_value(each, self.access) for each in found]
+                marks = [mapping.mark_in(each, self.access) for each in found]
                 everybody |= query[0][0] != "query" and any(mark not in each for each in marks)
                 for each in found:
                     if wanted(each):
@@ -331,7 +331,7 @@ class ClientifyContacts(OwnFieldSession):
                 continue
             if shown is None or isinstance(shown, str):
                 return None
-            missed = _not_kept(scalars, shown, mapping.own_value(shown, self.access))
+            missed = _not_kept(scalars, shown, mapping.mark_in(shown, self.access))
             if not missed:
                 self._verb = verb
                 return shown
