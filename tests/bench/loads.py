@@ -98,7 +98,7 @@ async def load_of_clients(servers: Servers, effort: Effort, findings: Findings) 
 
 
 async def _end_of_lease(here: Installation) -> None:
-    """The killed process holds its load for some minutes; here they are over at once."""
+    """The killed process holds its load for up to half a minute; here that is over at once."""
     now = here.parts.clock.now()
     await here.parts.database.run(lambda connection: connection.execute(update(tables.load).values(next_at=now)))
 
