@@ -51,6 +51,9 @@ class Whole:
 
 
 OPERATOR = Whole("one row or run by its id, for the operator, who has every workspace")
+PEOPLE = Whole(
+    "people who log in to the console belong to the installation; what each may see is the console's to prove"
+)
 SETUP = Whole("sets up or serves the installation")
 RECORD: Final = "424242"
 
@@ -63,6 +66,11 @@ COMMANDS: Final[Mapping[str, Acts | Whole]] = {
     "serve": SETUP,
     "demo": SETUP,
     "keys new": SETUP,
+    "users add": PEOPLE,
+    "users list": PEOPLE,
+    "users password": PEOPLE,
+    "users role": PEOPLE,
+    "users remove": PEOPLE,
     "workspace list": Whole("lists the workspaces of the installation"),
     "workspace add": Acts(lines=[["acme"], ["Acme"], ["zeta.acme"]]),
     "account add": Acts(
