@@ -33,8 +33,8 @@ from tests.support.postgres import Postgres
 from tests.support.processes import Process, Processes, python
 from tests.support.waiting import until
 
-SOON = timedelta(seconds=90)
-EVERY = 0.1
+SOON = timedelta(seconds=120)
+EVERY = 0.5
 
 
 @asynccontextmanager
