@@ -33,7 +33,7 @@ demo: $(STAMP)
 
 # Everything. Which servers it used stands at its end; tests/README.md tells how they are chosen.
 test: $(STAMP)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m tests
 
 check: $(STAMP) lint types unit
 
