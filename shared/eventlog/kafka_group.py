@@ -102,6 +102,14 @@ class KafkaSubscription:
         except TimeoutError:
             log.warning("the consumer did not leave its group in time and is cut off")
             await self._consumer._client.close()  # noqa: SLF001
+        except asyncio.CancelledError:
+            # aiokafka stops its own tasks by cancelling them, and while the broker is away it lets that out. It is
+            # not us who are cancelled then, and what brought us here must not be hidden by it.
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+            log.warning("the consumer could not leave its group and is cut off")
+            await self._consumer._client.close()  # noqa: SLF001
 
     async def next_batch(self, *, limit: int, wait: timedelta, without: Collection[int] = ()) -> Sequence[Entry]:
         loop = asyncio.get_running_loop()

@@ -84,18 +84,20 @@ def redact(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[s
     return event
 
 
-def told(problem: BaseException) -> str:
+def told(problem: BaseException, met: frozenset[int] = frozenset()) -> str:
     """A traceback without the words of strangers: where it happened and the type, with a message only from us.
 
     A message like "invalid literal: 'Ana'" quotes a record; the whole text is sealed beside the waiting row.
+    `met` are those that are being told: one that is raised from the group that holds it would never end.
     """
+    met = met | {id(problem)}
     above = problem.__cause__ or (None if problem.__suppress_context__ else problem.__context__)
-    lines = [f"{told(above)}\nwhich led to:\n"] if above is not None and above is not problem else []
+    lines = [f"{told(above, met)}\nwhich led to:\n"] if above is not None and id(above) not in met else []
     lines += traceback.format_tb(problem.__traceback__)
     name = f"{type(problem).__module__}.{type(problem).__qualname__}"
     lines.append(f"{name}: {problem}" if isinstance(problem, _SPEAKING) else name)
     if isinstance(problem, BaseExceptionGroup):
-        lines += [f"\n{told(each)}" for each in problem.exceptions]
+        lines += [f"\n{told(each, met)}" for each in problem.exceptions if id(each) not in met]
     return "".join(lines)
 
 

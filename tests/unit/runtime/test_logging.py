@@ -12,6 +12,7 @@ import msgspec
 import pytest
 import structlog
 
+from shared import errors
 from shared.clock import ManualClock
 from shared.runtime import logging
 
@@ -132,3 +133,14 @@ def test_text_for_a_person_has_no_escape_codes(stream: io.StringIO) -> None:
     structlog.get_logger("any").info("hello", name="Ana")
     assert "hello" in stream.getvalue()
     assert "\x1b" not in stream.getvalue()
+
+
+def test_a_problem_that_is_raised_from_the_group_that_holds_it_is_told_once() -> None:
+    problem, name = errors.Retryable("The broker does not answer."), "Ana"
+    try:
+        raise problem from ExceptionGroup("two tasks", [problem, ValueError(name)])
+    except errors.Retryable as raised:
+        text = logging.told(raised)
+    assert text.count("The broker does not answer.") == 1
+    assert "builtins.ValueError" in text
+    assert name not in text
