@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-# Of all suites together; two lanes run side by side. A suite that grows past its share is made faster, or takes it
+# Two lanes run side by side. A suite that grows past its share is made faster, or takes it from another.
 BUDGETS = {
     "architecture": timedelta(seconds=30),
     "unit": timedelta(seconds=60),
