@@ -74,6 +74,9 @@ class Plan:
         """Without end. Two strikes may overlap; now and then there is a calm in which work goes on. Where `aims`
         are given, they do the killing, and strikes are rare."""
         chance = self._random("strikes")
+        if self.aims:
+            # So that each sync is started anew, with a failpoint, before anything else.
+            yield from (Strike(after=0.5, target=target, action="kill", seconds=0.0) for target in SYNCS)
         while True:
             calm = chance.random() < 0.08
             target = _one_of(chance, _TARGETS)

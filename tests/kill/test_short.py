@@ -48,7 +48,7 @@ async def test_a_sync_that_commits_first_is_found_out(tmp_path: Path) -> None:
         seed=7,
         rate=6.0,
         faults=False,
-        minutes=0.4,
+        minutes=0.25,
         records=9,
         aimed=1.0,
         aims=["offset committed"],
