@@ -108,7 +108,7 @@ class KafkaSubscription:
             task = asyncio.current_task()
             if task is not None and task.cancelling():
                 raise
-            log.warning("the consumer could not leave its group and is cut off")
+            log.warning("the consumer did not leave its group in time and is cut off")
             await self._consumer._client.close()  # noqa: SLF001
 
     async def next_batch(self, *, limit: int, wait: timedelta, without: Collection[int] = ()) -> Sequence[Entry]:
