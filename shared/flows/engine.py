@@ -198,8 +198,9 @@ class Engine:
 
 
 async def _read_source(desk: Desk, binding: Binding | None) -> Row | None:
-    """Read the record. What a hook tells of records that we do not know may take a share of the calls only."""
-    if binding is None and desk.look.origin == "change":
+    """Read the record. What a hook tells of records that we do not know may take a share of the calls only, also
+    when it comes again after it was put aside: else whoever forges hooks would only have to wait."""
+    if binding is None and desk.look.origin in {"change", "waiting"}:
         with budgets.reading_unbound():
             return await desk.read_source()
     return await desk.read_source()

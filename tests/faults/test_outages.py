@@ -36,6 +36,8 @@ from tests.support.waiting import until
 BROKER_AWAY = timedelta(seconds=float(os.environ.get("PUENTE_TEST_OUTAGE_SECONDS", "60")))
 STORE_AWAY = timedelta(seconds=float(os.environ.get("PUENTE_TEST_OUTAGE_SECONDS", "12")))
 HOOKS_PER_SECOND = float(os.environ.get("PUENTE_TEST_HOOKS_PER_SECOND", "40"))
+# A database that accepts and says nothing takes a minute by itself: it is left to the longer runs.
+WAYS = ["killed", "frozen"] if "PUENTE_TEST_OUTAGE_SECONDS" in os.environ else ["killed"]
 SENDERS = 8
 SOON = timedelta(seconds=90)
 # Both ways of being away end in one test; the time beyond the outage is for what comes back.
@@ -112,7 +114,7 @@ async def test_hooks_go_on_while_the_broker_is_away(
 
 
 @pytest.mark.timeout(LIMIT + STORE_AWAY.total_seconds())
-@pytest.mark.parametrize("way", ["killed", "frozen"])
+@pytest.mark.parametrize("way", WAYS)
 async def test_sync_stays_in_its_group_while_the_database_is_away(
     tmp_path: Path,
     processes: Processes,

@@ -2,7 +2,7 @@
 
 While it fails, people edit a pair on both sides, make a client on each, and ask for a whole listing. `Fault.most`
 is the bound on calls to the vendor that fails; docs/faults.md tells what it is made of.
-`PUENTE_TEST_FAULT_MINUTES` makes the faults last longer than the three minutes of a usual run.
+`PUENTE_TEST_FAULT_MINUTES` makes the faults last longer than the two minutes of a usual run.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from tests.faults.town import AT_ONCE, QUOTA, Town
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-A_WHILE = timedelta(minutes=int(os.environ.get("PUENTE_TEST_FAULT_MINUTES", "3")))
+A_WHILE = timedelta(minutes=int(os.environ.get("PUENTE_TEST_FAULT_MINUTES", "2")))
 
 # A pair edited on both sides (each side's edit is a look of its own) and a client made on each side.
 RECORDS = 4
