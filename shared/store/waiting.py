@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -98,21 +98,33 @@ async def put_aside(
     reason is one of those that news cures (`cured`): then the row is due when the new one would be.
     """
     for some in chunks(_folded(rows), 500):
-        keys = [_key(row) for row in some]
-        found = await connection.execute(select(_T).where(tuple_(*_SAME).in_(keys)).with_for_update())
-        waits = {_key(old): old for old in map(waiting_of, found)}
-        joined = [
-            _joined(waits[key], row, cured) if key in waits else row for key, row in zip(keys, some, strict=True)
-        ]
-        # One that another process put there since the look is replaced, as `put` would; its version tells.
-        await upsert(
-            connection,
-            _T,
-            [_values(row) for row in joined],
-            keys=_SAME_NAMES,
-            update=_REPLACED,
-            also={"version": _T.c.version + 1},
-        )
+        pending = {_key(row): row for row in some}
+        while pending:
+            pending = await _put_those(connection, pending, cured)
+
+
+async def _put_those(
+    connection: AsyncConnection, rows: Mapping[tuple[str, str, str, str], Waiting], cured: Collection[Reason]
+) -> dict[tuple[str, str, str, str], Waiting]:
+    """Join rows into what waits already and insert the others. Returns those that another process put there since
+    the look: they are to be joined too."""
+    found = await connection.execute(select(_T).where(tuple_(*_SAME).in_(list(rows))).with_for_update())
+    waits = {_key(old): old for old in map(waiting_of, found)}
+    joined = [_joined(old, rows[key], cured) for key, old in waits.items()]
+    await upsert(
+        connection,
+        _T,
+        [_values(row) for row in sorted(joined, key=_key)],
+        keys=_SAME_NAMES,
+        update=_REPLACED,
+        also={"version": _T.c.version + 1},
+    )
+    fresh = {key: row for key, row in rows.items() if key not in waits}
+    if not fresh:
+        return {}
+    statement = insert_or_ignore(connection, _T).values([_values(row) for row in fresh.values()])
+    inserted = {tuple(each) for each in await connection.execute(statement.returning(*_SAME))}
+    return {key: row for key, row in fresh.items() if key not in inserted}
 
 
 def _folded(rows: Sequence[Waiting]) -> list[Waiting]:

@@ -120,12 +120,14 @@ async def test_news_cures_a_row_that_was_buried_and_leaves_the_others_buried(sto
     assert await _due(store) == ["R1"]
 
 
-async def test_two_processes_that_put_the_same_many_aside_leave_one_row_each(
+async def test_two_processes_that_put_the_same_many_aside_leave_one_row_each_with_both_words(
     open_store: Open,
 ) -> None:
     async def put(name: str) -> None:
         rows = [
-            made.waiting(id=f"{name}{n}", record_id=f"R{n}", reason="budget", change_ids=[name])
+            made.waiting(
+                id=f"{name}{n}", record_id=f"R{n}", reason="budget", change_ids=[name], deletion=name == "b"
+            )
             for n in range(300)
         ]
         if name == "b":
@@ -136,6 +138,8 @@ async def test_two_processes_that_put_the_same_many_aside_leave_one_row_each(
     rows = await open_store().read(lambda connection: waiting.of_workspace(connection, "shop", limit=1000))
     assert len(rows) == 300
     assert {each.version for each in rows} == {2}
+    assert {tuple(sorted(each.change_ids)) for each in rows} == {("a", "b")}
+    assert all(each.deletion for each in rows)
 
 
 async def test_the_due_rows_of_one_workspace_and_of_all_the_others(store: Database) -> None:
