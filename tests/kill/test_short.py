@@ -39,24 +39,31 @@ async def test_a_few_kills_leave_both_sides_equal(tmp_path: Path) -> None:
 @pytest.mark.kafka
 @pytest.mark.postgres
 @pytest.mark.processes
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(300)
 async def test_a_sync_that_commits_first_is_found_out(tmp_path: Path) -> None:
-    """The rig itself is tested: a change that was committed before it was looked at dies with its process."""
-    done = await _run(
-        tmp_path,
-        kills=6,
-        seed=7,
-        rate=6.0,
-        faults=False,
-        minutes=0.25,
-        records=9,
-        aimed=1.0,
-        aims=["offset committed"],
-        without="commit_first",
-    )
-    said = "\n".join(told(done))
-    assert done.tally.killed > 0, said
-    assert done.verdict.by_kind.get("change not looked at"), said
+    """The rig itself is tested: a change that was committed before it was looked at dies with its process.
+
+    Where a kill lands is chance on a busy machine, so a run that met no such change is followed by another.
+    """
+    said: list[str] = []
+    for seed in (7, 8, 9):
+        done = await _run(
+            tmp_path / str(seed),
+            kills=6,
+            seed=seed,
+            rate=6.0,
+            faults=False,
+            minutes=0.25,
+            records=9,
+            aimed=1.0,
+            aims=["offset committed"],
+            without="commit_first",
+        )
+        said = list(told(done))
+        assert done.tally.killed > 0, "\n".join(said)
+        if done.verdict.by_kind.get("change not looked at"):
+            return
+    pytest.fail("No run reported a loss:\n" + "\n".join(said))
 
 
 async def _run(folder: Path, **given: Any) -> Run:
