@@ -27,7 +27,7 @@ async def test_two_solos_on_one_folder_are_one_too_many(processes: Processes, tm
 
 async def test_a_solo_stops_cleanly_on_ctrl_c_and_refuses_servers(processes: Processes, tmp_path: Path) -> None:
     place = await rig.one_machine(processes, tmp_path, hooks=False)
-    assert "sweeps alone" in place.services[0].output()
+    await place.services[0].line("sweeps alone", within=SOON)
     assert place.services[0].stop(by=signal.SIGINT) == 0
     place.environment["PUENTE_LOG_URL"] = "kafka://127.0.0.1:1/puente.changes"
     rings = ("PUENTE_DOOR_KEYS", "PUENTE_LOG_KEYS", "PUENTE_STORE_KEYS")
@@ -48,7 +48,7 @@ async def test_settings_come_from_a_file(processes: Processes, tmp_path: Path) -
     file.write_text("\n".join(lines) + "\n")
     solo = processes.start(*PUENTE, "solo", "--env-file", str(file), name="solo")
     await solo.answers(f"http://127.0.0.1:{port}/readyz", within=SOON)
-    assert "PUENTE_SWEEP_SECONDS = 7.0" in solo.output()
+    await solo.line(r"PUENTE_SWEEP_SECONDS = 7\.0", within=SOON)
     assert (tmp_path / "mine" / "keys").stat().st_mode & 0o777 == 0o600
     assert solo.stop() == 0
 
