@@ -47,8 +47,10 @@ async def test_a_sync_that_commits_first_is_found_out(tmp_path: Path) -> None:
     """
     said: list[str] = []
     for seed in (7, 8, 9):
+        folder = tmp_path / str(seed)
+        folder.mkdir()
         done = await _run(
-            tmp_path / str(seed),
+            folder,
             kills=6,
             seed=seed,
             rate=6.0,

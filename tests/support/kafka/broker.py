@@ -1,5 +1,6 @@
 """The Kafka of a test run, in the order of preference: named in the environment, started here, mocked."""
 
+import asyncio
 import itertools
 import os
 import shutil
@@ -23,6 +24,7 @@ from tests.support.processes import Process, ProcessDied
 VARIABLE = "PUENTE_TEST_KAFKA"
 START_WITHIN = timedelta(seconds=60)
 TOOL_SECONDS = 60
+_SHOWN_WITHIN = 10
 
 _SETTINGS = Path(__file__).with_name("server.properties.in")
 _START_ATTEMPTS = 3
@@ -204,15 +206,24 @@ def topic_name(stem: str = "events") -> str:
 async def create_topic(
     broker: Broker, *, partitions: int = 1, stem: str = "events", configs: Mapping[str, str] | None = None
 ) -> str:
-    """Create a topic with a name of its own, and return the name."""
+    """Create a topic with a name of its own, and return the name once the broker shows it."""
     name = topic_name(stem)
     topic = NewTopic(name, num_partitions=partitions, replication_factor=1, topic_configs=dict(configs or {}))
     async with _admin(broker) as admin:
         answer = await admin.create_topics([topic])
-    refused = [error for error in answer.topic_errors if error[1] != 0]
-    if refused:
-        raise AssertionError(f"the broker refused topic {name}: {refused}")
+        refused = [error for error in answer.topic_errors if error[1] != 0]
+        if refused:
+            raise AssertionError(f"the broker refused topic {name}: {refused}")
+        # The answer comes from the controller; the broker learns of the topic a moment later.
+        async with asyncio.timeout(_SHOWN_WITHIN):
+            while not await _shows(admin, name, partitions):
+                await asyncio.sleep(0.02)
     return name
+
+
+async def _shows(admin: AIOKafkaAdminClient, name: str, partitions: int) -> bool:
+    (told,) = await admin.describe_topics([name])
+    return bool(told["error_code"] == 0 and len(told["partitions"]) == partitions)
 
 
 async def delete_topics(broker: Broker, *names: str) -> None:
