@@ -216,7 +216,7 @@ async def create_topic(
             raise AssertionError(f"the broker refused topic {name}: {refused}")
         # The answer comes from the controller; the broker learns of the topic a moment later.
         async with asyncio.timeout(_SHOWN_WITHIN):
-            while not await _shows(admin, name, partitions):
+            while not await _shows(admin, name, partitions):  # noqa: ASYNC110 - the broker sends no event
                 await asyncio.sleep(0.02)
     return name
 
