@@ -16,6 +16,7 @@ from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from services.sandbox.app import World, create_app
+from services.sandbox.catalog import SERVED
 from services.sandbox.clock import rig_time
 from services.sandbox.control import systems_of
 from services.sandbox.endpoint import ABORT_EXTENSION
@@ -61,7 +62,7 @@ async def running(
     world: World | None = None, host: str = "127.0.0.1", port: int = 0, seed: int | None = None
 ) -> AsyncIterator[Sandbox]:
     """Serve a sandbox in this loop until the block ends. Port 0 takes a free one."""
-    world = world or World(seed=seed)
+    world = world or World(SERVED, seed=seed)
     with _listening(host, port) as listener:
         world.origin = f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
         config = uvicorn.Config(
@@ -119,7 +120,7 @@ async def serve(host: str, port: int, as_json: bool, seed: int | None = None, ri
         loop.add_signal_handler(name, stop.set)
     try:
         now, speed = rig_time(rig_clock)
-        world = World(seed=seed, clock=now, speed=speed)
+        world = World(SERVED, seed=seed, clock=now, speed=speed)
         async with running(world, host=host, port=port) as sandbox:
             sys.stdout.write(_hello(sandbox, as_json=as_json))
             sys.stdout.flush()

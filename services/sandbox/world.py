@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from services.sandbox.accounts import Account
-from services.sandbox.catalog import SERVED
 from services.sandbox.clock import VendorClock, utc_now
 from services.sandbox.courier import Courier
 from services.sandbox.faults import FaultBoard
@@ -27,11 +26,11 @@ class World:
 
     def __init__(
         self,
+        systems: Sequence[System],
         *,
         seed: int | None = None,
         clock: Callable[[], datetime] = utc_now,
         speed: float = 1.0,
-        systems: Sequence[System] = SERVED,
     ) -> None:
         self.systems = {system.name: system for system in systems}
         self.clock = VendorClock(clock, speed)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from services.sandbox.catalog import SERVED
 from services.sandbox.server import Sandbox
 from services.sandbox.world import World as Vendors
 from shared.runtime.parts import opened as opened_parts
@@ -60,7 +61,7 @@ async def joined(settings: Settings, told: Told, processes: Processes) -> AsyncI
             settings=settings,
             clock=clock,
             # What the vendors hold is in the host; here is only where they are.
-            sandbox=Sandbox(url=told.sandbox, control=told.control, systems=systems, world=Vendors()),
+            sandbox=Sandbox(url=told.sandbox, control=told.control, systems=systems, world=Vendors(SERVED)),
             control=control,
             parts=parts,
             log=await stack.enter_async_context(opened_log(parts)),

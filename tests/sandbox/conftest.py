@@ -31,7 +31,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def served() -> AsyncIterator[Sandbox]:
-    async with running(World(seed=7, systems=SYSTEMS)) as sandbox:
+    async with running(World(SYSTEMS, seed=7)) as sandbox:
         yield sandbox
 
 

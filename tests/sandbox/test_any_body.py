@@ -60,7 +60,7 @@ def routes(*names: str) -> list[tuple[System, Route]]:
 @given(target=st.sampled_from(routes(*BASES)), content=CONTENTS, top=CONTENTS)
 def test_every_route_answers_below_500(target: tuple[System, Route], content: Fields, top: Fields) -> None:
     system, route = target
-    world = World(seed=1, systems=SYSTEMS)
+    world = World(SYSTEMS, seed=1)
     endpoint, account = VendorEndpoint(world, system), world.account(system.name)
     made = endpoint.act(account, "POST", f"{BASES[system.name]}/clients.json", {"client": {"name": "A"}})
     number = json.loads(made.body)["id"]
@@ -91,7 +91,7 @@ def test_every_route_answers_below_500(target: tuple[System, Route], content: Fi
     ],
 )
 def test_odd_invoices(odd: Fields) -> None:
-    world = World(seed=1, systems=SYSTEMS)
+    world = World(SYSTEMS, seed=1)
     endpoint = VendorEndpoint(world, world.systems["bitfactura"])
     body: Fields = {"invoice": {"buyer_name": "A", **odd}}
     answer = endpoint.act(world.account("bitfactura"), "POST", "/invoices.json", body)
@@ -107,7 +107,7 @@ WORDS = st.sampled_from(
      "ORDER BY", "CAST(", "AS date)", "COUNT(*)", "NULL", "INFORMATION_SCHEMA.COLUMNS", "CASE", "WHEN", "UNION",
      "(", ")", "'", '"', "[", "]", "--", "/*", ";", ",", "*", "é", "0x1", "\x00", "\x000\x00", ">=", "1=1"]
 )  # fmt: skip
-WORLD = World(seed=1, systems=SYSTEMS)
+WORLD = World(SYSTEMS, seed=1)
 HEADS = st.sampled_from(["", "SELECT CODCLI FROM F_CLI WHERE "])
 SQL = st.builds(
     lambda head, words: head + " ".join(words), HEADS, st.lists(WORDS | st.text(max_size=5), max_size=12)

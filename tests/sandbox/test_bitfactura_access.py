@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import httpx
 import pytest
 
+from services.sandbox.catalog import SERVED
 from services.sandbox.server import Sandbox, running
 from services.sandbox.world import World
 from tests.sandbox.support import Control, Json, Vendor, make_client
@@ -163,7 +164,7 @@ async def test_an_account_sees_only_its_own(bf: Vendor, control: Control, http: 
 
 @pytest.mark.parametrize(("limit", "statuses"), [(0, [200] * 4), (2, [200, 200, 429, 429])])
 async def test_rate_limit_of_its_own(limit: int, statuses: list[int]) -> None:
-    async with running(World(seed=1, clock=lambda: FROZEN)) as sandbox, httpx.AsyncClient() as http:
+    async with running(World(SERVED, seed=1, clock=lambda: FROZEN)) as sandbox, httpx.AsyncClient() as http:
         bf = Vendor(http=http, system="bitfactura", **sandbox.systems["bitfactura"])
         await Control(http=http, url=sandbox.control).turn("bitfactura", "requests_per_second", value=limit)
         assert [(await bf.ask("GET", "/clients.json")).status_code for _ in range(4)] == statuses

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import httpx
 import pytest
 
+from services.sandbox.catalog import SERVED
 from services.sandbox.server import running
 from services.sandbox.world import World
 from tests.sandbox.support import Control, Json, Vendor, make_client, make_invoice
@@ -35,7 +36,7 @@ async def test_keys_of_create_read_and_update(bf: Vendor) -> None:
 
 
 async def test_times_number_and_dates() -> None:
-    async with running(World(seed=1, clock=lambda: FROZEN)) as sandbox, httpx.AsyncClient() as http:
+    async with running(World(SERVED, seed=1, clock=lambda: FROZEN)) as sandbox, httpx.AsyncClient() as http:
         bf = Vendor(http=http, system="bitfactura", **sandbox.systems["bitfactura"])
         client = await make_client(bf)
         first, second = [await make_invoice(bf, client["id"]) for _ in range(2)]

@@ -16,6 +16,7 @@ from fastapi.routing import APIRoute
 
 from services.ingress.door import Limits
 from services.sandbox.app import create_app as sandbox_app
+from services.sandbox.catalog import SERVED
 from services.sandbox.world import World as SandboxWorld
 from services.sync import app as sync_pages
 from services.sync.gauges import Gauges
@@ -286,7 +287,7 @@ class TestApi9Inventory:
     def test_every_path_of_an_app_is_in_its_schema(self) -> None:
         """What is served and not described is forgotten: only the documents themselves may be left out."""
         documents = {"/openapi.json", "/docs", "/docs/oauth2-redirect", "/control/docs", "/"}
-        for app in (_sync_app(), sandbox_app(SandboxWorld(seed=1))):
+        for app in (_sync_app(), sandbox_app(SandboxWorld(SERVED, seed=1))):
             served = {path for _, path in routes_of(app, everything=True)}
             assert served - set(app.openapi()["paths"]) <= documents
 
