@@ -6,6 +6,7 @@ import hashlib
 import re
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Literal
 
 from shared.errors import check_aware
@@ -19,6 +20,7 @@ Mode = Literal["nudge", "repair"]
 _RECORD_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:+/=-]{0,99}")
 
 
+@lru_cache(maxsize=65_536)
 def shard_of(workspace: str) -> int:
     """The workspace's shard, 0 to 63: Kafka's partition, and a column of every row that is polled."""
     return int.from_bytes(hashlib.sha256(workspace.encode()).digest()[:8], "big") % SHARDS

@@ -52,6 +52,10 @@ class HookKeys:
     def secret(self, workspace: str, kind: str = "client:update") -> str:
         return self._door.secret(_hook(workspace, kind))
 
+    def reader(self) -> DoorKeys:
+        """What the door proves tokens and secrets with."""
+        return self._door
+
     @staticmethod
     def shard(workspace: str) -> int:
         return shard_of(workspace)

@@ -12,7 +12,20 @@ from pathlib import Path
 
 from rich.console import Console
 
-from tests.bench import burst, calls, changes, door, latency, loads, machine, neighbours, report, servers, state
+from tests.bench import (
+    burst,
+    calls,
+    changes,
+    door,
+    door_parts,
+    latency,
+    loads,
+    machine,
+    neighbours,
+    report,
+    servers,
+    state,
+)
 from tests.bench.figures import Findings
 from tests.bench.servers import Servers
 from tests.bench.settings import FULL, QUICK, Effort
@@ -22,6 +35,7 @@ Bench = Callable[[Servers, Effort, Findings], Coroutine[None, None, None]]
 BENCHES: Mapping[str, tuple[str, Bench]] = {
     "P1": ("hooks accepted per second", door.hooks_per_second),
     "P1b": ("a burst of hooks, the broker killed in the middle", burst.burst_with_broker_killed),
+    "P1c": ("a hook's CPU, part by part", door_parts.a_hook_in_parts),
     "P2": ("changes applied per second", changes.applied_per_second),
     "P3": ("from the hook to the other side", latency.hook_to_visible),
     "P4": ("vendor calls per change", calls.calls_per_change),
