@@ -13,7 +13,7 @@ PYTHON = $(shell for each in $(CANDIDATES); do \
   "$$each" -c '$(SUITABLE)' >/dev/null 2>&1 && { echo "$$each"; break; }; done)
 endif
 
-.PHONY: demo test check format lint types unit fuzz audit kill bench lock clean
+.PHONY: demo test check format lint types unit fuzz audit kill bench dashboards lock clean
 
 $(BIN)/python:
 	@python="$(PYTHON)"; test -n "$$python" && "$$python" -c '$(SUITABLE)' >/dev/null 2>&1 || { \
@@ -83,6 +83,10 @@ lock:
 # Ratios against bare ceilings, with a real broker and a real database: `make bench`, or `make bench ARGS="P2 --quick"`.
 bench: $(STAMP)
 	$(BIN)/python -m tests.bench $(ARGS)
+
+# Grafana's dashboards from their description.
+dashboards: $(STAMP)
+	$(BIN)/python -m deploy.grafana.dashboards
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

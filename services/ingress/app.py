@@ -41,6 +41,7 @@ class IngressApp(FastAPI):
         self.parts = parts
         self._by_system = {door.system: door for door in doors}
         self._bare = _bare_paths(doors)
+        parts.counts.expect(self._by_system)
         problems.install(self)
         _add_pages(self, parts)
 

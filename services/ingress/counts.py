@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import timedelta
 from functools import lru_cache
+from typing import get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
@@ -45,6 +47,14 @@ class Counts:
         self._request = lru_cache(maxsize=None)(self._requests.labels)
         self._second = lru_cache(maxsize=None)(self._seconds.labels)
         self._change = lru_cache(maxsize=None)(self._changes.labels)
+
+    def expect(self, systems: Iterable[str]) -> None:
+        """Show a 0 for what did not happen yet: a counter that appears with its first event hides its growth."""
+        for system in systems:
+            self._second(system)
+            self._change(system)
+            for outcome in get_args(Outcome):
+                self._request(system, outcome)
 
     def request(self, system: str, outcome: Outcome, took: timedelta) -> None:
         self._request(system, outcome).inc()

@@ -40,7 +40,7 @@ class Solo:
         self.door = ""
         self.console = ""
         self.sandbox: sandbox.Sandbox | None = None
-        self.gauges = Gauges()
+        self.gauges = Gauges(parts.meters.registry)
         self._rhythm = rhythm
         self._stop_door = asyncio.Event()
         self._stop_console = asyncio.Event()

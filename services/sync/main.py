@@ -60,7 +60,7 @@ async def run(settings: Settings) -> int:
 async def serve(opened: Parts, events: EventLog, stop: asyncio.Event) -> None:
     """Run the service with its pages until `stop` is set. What ends the one ends the other."""
     sync = housekeeping.whole_sync(opened, events)
-    gauges = Gauges()
+    gauges = Gauges(opened.meters.registry)
     keeping = asyncio.create_task(gauges.keep_up(opened, events, sync, every=_GAUGES_EVERY))
     pages = asyncio.create_task(_serve_pages(opened.settings, sync, gauges, stop))
     working = asyncio.create_task(sync.run(stop))

@@ -212,6 +212,7 @@ class Access:
     settings: Mapping[str, str] = field(default_factory=dict)
     country: str = "ES"
     time_zone: str = "Europe/Madrid"
+    system: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

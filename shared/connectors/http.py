@@ -32,6 +32,7 @@ from shared.connectors.answers import json_of, redact
 from shared.connectors.budgets import PacedBudget, UnlimitedBudget, budget_key
 from shared.connectors.contract import Access, Budget, Limits, Request, Response, StatusFate
 from shared.connectors.outgoing import AddressRefused, BadAddress, OutgoingRules, networks_in
+from shared.meters import CallOutcome, Meters
 
 __all__ = [
     "FATES",
@@ -207,6 +208,7 @@ class HttpWire:
         *,
         ca_file: Path | None = None,
         max_body: int = MAX_BODY,
+        meters: Meters | None = None,
     ) -> None:
         self._clock = clock
         self._budget = budget
@@ -214,6 +216,7 @@ class HttpWire:
         self._checked_base = lru_cache(maxsize=4096)(self._rules.checked_base)
         self._ca_file = ca_file
         self._max_body = max_body
+        self._meters = meters or Meters()
         self._sessions: dict[str, aiohttp.ClientSession] = {}
         self._slots: dict[str, asyncio.Semaphore] = {}
 
@@ -235,15 +238,24 @@ class HttpWire:
     async def send(self, access: Access, limits: Limits, request: Request) -> Response:
         """One call within the account's budget. See the status table `FATES` for what becomes which error."""
         url = self._address(access, request)
+        asked_at = self._clock.monotonic()
         await self._budget.take(access, limits, bulk=request.bulk)
         key = budget_key(access, limits)
         async with self._slots.setdefault(key, asyncio.Semaphore(limits.concurrent)):
             # Asked as late as can be: waiting for the budget and for a slot takes its time.
             limits = self._within(limits, request)
+            sent_at = self._clock.monotonic()
             outcome = await self._call(url, limits, request)
             if isinstance(outcome, _Failure) and outcome.kind == "dropped" and not request.writes:
                 # Most likely a kept connection that the server was closing: a read may be asked again at once.
                 outcome = await self._call(url, limits, request)
+        self._meters.called(
+            access.system,
+            _counted(outcome, request),
+            writes=request.writes,
+            waited_seconds=sent_at - asked_at,
+            took_seconds=self._clock.monotonic() - sent_at,
+        )
         if isinstance(outcome, _Failure):
             raise _error_of(outcome, access, limits, request)
         return await self._judged(access, limits, request, outcome)
@@ -328,8 +340,8 @@ class HttpWire:
 
     async def _judged(self, access: Access, limits: Limits, request: Request, response: Response) -> Response:
         secrets = tuple(access.credentials.values())
-        fate = request.fates.get(response.status) or FATES.get(response.status)
-        if fate == "answer" or (fate is None and 200 <= response.status < 300):
+        fate = _fate(request, response)
+        if fate == "answer":
             return response
         pause = self._asked_pause(response)
         if fate == "throttled":
@@ -353,6 +365,29 @@ class HttpWire:
                 return None
             seconds = (moment - self._clock.now()).total_seconds()
         return min(max(timedelta(seconds=seconds), timedelta(seconds=1)), LONGEST_PAUSE)
+
+
+def _fate(request: Request, response: Response) -> StatusFate | None:
+    fate = request.fates.get(response.status) or FATES.get(response.status)
+    return "answer" if fate is None and 200 <= response.status < 300 else fate
+
+
+def _counted(outcome: Response | _Failure, request: Request) -> CallOutcome:
+    """How a call is counted. A vendor that reports an error with status 200 counts as having answered."""
+    if isinstance(outcome, _Failure):
+        if not outcome.connected or outcome.kind in {"refused", "bad url"}:
+            return "unreachable"
+        return "timeout" if outcome.kind == "timeout" else "dropped"
+    match _fate(request, outcome):
+        case "answer":
+            return "answered"
+        case "throttled":
+            return "throttled"
+        case "operator":
+            return "denied"
+        case "rejected":
+            return "rejected"
+    return "rejected" if 400 <= outcome.status < 500 and outcome.status != 408 else "failed"
 
 
 def _error_of(failure: _Failure, access: Access, limits: Limits, request: Request) -> errors.PuenteError:

@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
+from typing import get_args
 
 from shared import failpoints
 from shared.clock import Clock, NewId, clock_of, time_ordered_ids
@@ -17,7 +18,10 @@ from shared.connectors.registry import CONNECTORS
 from shared.eventlog.port import EventLog
 from shared.eventlog.sqlite import SqliteSettings
 from shared.eventlog.urls import event_log
+from shared.flows.catalog import FLOWS
+from shared.flows.context import Kind
 from shared.flows.engine import Engine
+from shared.meters import Meters
 from shared.runtime import unreadable
 from shared.runtime.clockwatch import ClockWatch
 from shared.runtime.consumer import Consumer
@@ -50,6 +54,7 @@ class Parts:
     database: Database
     wire: HttpWire
     workspaces: Workspaces
+    meters: Meters
 
 
 @asynccontextmanager
@@ -61,6 +66,8 @@ async def opened(
     if settings.rig_failpoints:
         failpoints.arm(settings.rig_failpoints)
     keys = load_keys(settings)
+    meters = Meters()
+    meters.expect(CONNECTORS, FLOWS, get_args(Kind))
     async with AsyncExitStack() as stack:
         database = Database(settings.effective_store_url)
         stack.push_async_callback(database.close)
@@ -73,6 +80,7 @@ async def opened(
             LeasedBudget(database, clock, shares=_SHARES),
             settings.outgoing(),
             ca_file=settings.outgoing_ca_file,
+            meters=meters,
         )
         stack.push_async_callback(wire.aclose)
         workspaces = Workspaces(
@@ -86,6 +94,7 @@ async def opened(
             database=database,
             wire=wire,
             workspaces=workspaces,
+            meters=meters,
         )
 
 
@@ -119,6 +128,7 @@ def sync_of(parts: Parts, log: EventLog, *, rhythm: Rhythm | None = None, also: 
         database=parts.database,
         clock=parts.clock,
         new_id=parts.new_id,
+        meters=parts.meters,
     )
     scheduler = Scheduler(runner.run)
     consumer = Consumer(

@@ -25,6 +25,7 @@ from shared.flows.context import FlowContext, Look, Origin, Outcome
 from shared.flows.desk import look_up
 from shared.flows.engine import Engine
 from shared.flows.spec import Side
+from shared.meters import Meters
 from shared.runtime.workspaces import Used, Workspaces
 from shared.store import directory, waiting
 from shared.store.database import Database, StoreUnreachable
@@ -89,13 +90,21 @@ class Runner:
     """Runs jobs. Safe to call for many records side by side; the engine's lanes order those that meet."""
 
     def __init__(
-        self, *, engine: Engine, workspaces: Workspaces, database: Database, clock: Clock, new_id: NewId
+        self,
+        *,
+        engine: Engine,
+        workspaces: Workspaces,
+        database: Database,
+        clock: Clock,
+        new_id: NewId,
+        meters: Meters | None = None,
     ) -> None:
         self._engine = engine
         self._workspaces = workspaces
         self._database = database
         self._clock = clock
         self._new_id = new_id
+        self._meters = meters or Meters()
         self._fates: dict[str, deque[bool]] = {}
         self._bugs: dict[str, int] = {}
         self._buggy: dict[str, datetime] = {}
@@ -150,6 +159,7 @@ class Runner:
             return await self._put(flow, look, "paused", f"The flow is paused: {flow.row.pause_reason or ''}")
         started = self._clock.monotonic()
         outcome = await self._look(used, flow, look, job.row, standing)
+        self._meters.attempted(flow.row.spec, outcome.kind, since_told=self._since_told(job, outcome))
         _log.info(
             "sync.attempted",
             flow=flow.row.id,
@@ -162,6 +172,11 @@ class Runner:
             until=outcome.until.isoformat() if outcome.until is not None else None,
         )
         return outcome
+
+    def _since_told(self, job: Job, outcome: Outcome) -> timedelta | None:
+        if job.told_at is None or job.origin != "change" or outcome.kind in {"waits", "needs a person"}:
+            return None
+        return self._clock.now() - job.told_at
 
     async def _folds(self, row: Waiting, flow: FlowContext, look: Look, listed: Row | None) -> bool:
         """Join this look into a row that waits, unless the news may cure it or its time has come."""

@@ -138,6 +138,7 @@ def access_of(account: Account, workspace: Workspace) -> Access:
         settings=account.settings,
         country=workspace.country,
         time_zone=workspace.time_zone,
+        system=account.system,
     )
 
 

@@ -9,7 +9,7 @@ from typing import Literal, NoReturn, get_args
 
 import pytest
 
-Part = Literal["kafka", "postgres", "browser"]
+Part = Literal["kafka", "postgres", "browser", "prometheus"]
 
 VARIABLE = "PUENTE_TEST_REQUIRE"
 
