@@ -24,11 +24,14 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
 from shared import errors
 
 _KEY_BYTES = 32
 _NONCE_BYTES = 12
+_SALT_BYTES = 16
+_PASSPHRASE_CONTEXT = b"puente keys"
 _KEY_ID = re.compile(r"[a-z0-9]{1,8}")
 _TOKEN_VERSION = 1
 _MAC_BYTES = 16
@@ -288,3 +291,25 @@ class StoreKeys:
             )
         raw = _open(self._ring.keys[key_id], _decode(text), b"workspace|" + workspace.encode())
         return WorkspaceKeys(raw[:_KEY_BYTES], raw[_KEY_BYTES:])
+
+
+def seal_with_passphrase(plain: bytes, passphrase: str, randomness: Randomness = os.urandom) -> bytes:
+    """Seal bytes for whoever knows the passphrase: salt, then the nonce and the sealed bytes."""
+    salt = randomness(_SALT_BYTES)
+    return salt + _seal(_stretched(passphrase, salt), plain, _PASSPHRASE_CONTEXT, randomness)
+
+
+def open_with_passphrase(sealed: bytes, passphrase: str) -> bytes:
+    """Raises NeedsOperator for another passphrase, or when the bytes were changed."""
+    salt, rest = sealed[:_SALT_BYTES], sealed[_SALT_BYTES:]
+    try:
+        return _open(_stretched(passphrase, salt), rest, _PASSPHRASE_CONTEXT)
+    except errors.NeedsOperator:
+        raise errors.NeedsOperator(
+            "The passphrase does not open the keys.", way_out="Give the passphrase that the backup was made with."
+        ) from None
+
+
+def _stretched(passphrase: str, salt: bytes) -> bytes:
+    """Half a second and 128 MB a guess (RFC 7914; n as its authors advise for files)."""
+    return Scrypt(salt=salt, length=_KEY_BYTES, n=2**17, r=8, p=1).derive(passphrase.encode())

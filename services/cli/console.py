@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeVar
 
 import msgspec
 import typer
@@ -36,6 +36,8 @@ ASKS: Final = 3
 CREDENTIALS: Final = 4
 UNREACHABLE: Final = 5
 INTERRUPTED: Final = 130
+
+T = TypeVar("T")
 
 Language = Literal["en", "es"]
 _MARKS: Final[Mapping[str, tuple[str, str]]] = {
@@ -164,8 +166,8 @@ class Cli:
         return self.run(whole)
 
 
-def run_loop(work: Awaitable[int]) -> int:
-    async def whole() -> int:
+def run_loop(work: Awaitable[T]) -> T:
+    async def whole() -> T:
         return await work
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

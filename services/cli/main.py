@@ -16,6 +16,7 @@ import typer
 from services.cli import given
 from services.cli.commands import (
     accounts,
+    backups,
     bridges,
     changes,
     explaining,
@@ -40,7 +41,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for module in (setup, accounts, bridges, matching, seeing, explaining, changes, keeping, people, running):
+for module in (setup, accounts, bridges, matching, seeing, explaining, changes, keeping, backups, people, running):
     module.register(app)
 
 

@@ -52,6 +52,23 @@ WORDS: Final[Mapping[str, Text]] = {
     "flow paused": _text("{flow} is paused.", "{flow} está en pausa."),
     "flow resumed": _text("{flow} goes on as {state}.", "{flow} continúa en estado {state}."),
     "report of": _text("What {flow} would do", "Lo que haría {flow}"),
+    "backup made": _text(
+        "{file} is written and checked: {size} bytes.", "{file} está escrito y comprobado: {size} bytes."
+    ),
+    "keys apart": _text(
+        "The keys are not in it. Keep {file} in another place: without it the backup cannot be opened.",
+        "Las claves no están dentro. Guarde {file} en otro lugar: sin él la copia no se puede abrir.",
+    ),
+    "keys sealed": _text(
+        "The keys are in it, sealed: without the passphrase the backup cannot be opened.",
+        "Las claves están dentro, selladas: sin la contraseña la copia no se puede abrir.",
+    ),
+    "restored": _text(
+        "The backup of {made_at} is back. Nothing is written to a system until its flows are approved and loaded. "
+        "Whoever was forgotten since must be forgotten again.",
+        "La copia de {made_at} está restaurada. No se escribe nada en un sistema hasta que se aprueben y carguen "
+        "sus flujos. A quien se olvidó desde entonces hay que olvidarlo de nuevo.",
+    ),
     "approved": _text("{flow} is approved: it may be loaded.", "{flow} está aprobado: se puede cargar."),
     "decided": _text("{count} decisions are saved.", "Se han guardado {count} decisiones."),
     "load started": _text("{flow} is loading from {sides}.", "{flow} se está cargando desde {sides}."),

@@ -19,6 +19,7 @@ from pathlib import Path
 import msgspec
 
 from shared.clock import Clock
+from shared.files import private_folder, private_opener
 from shared.model.change import Change
 
 log = logging.getLogger(__name__)
@@ -99,8 +100,8 @@ class Gaps:
         path = self._folder / gap.file_name
         draft = path.with_suffix(f".{os.getpid()}.draft")
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            with draft.open("wb") as stream:
+            private_folder(self._folder)
+            with open(draft, "wb", opener=private_opener) as stream:
                 stream.write(msgspec.json.encode(gap))
                 stream.flush()
                 os.fsync(stream.fileno())

@@ -8,14 +8,16 @@ from pathlib import Path
 
 from shared import errors
 from shared.eventlog.logfile import file_lock
+from shared.files import private_folder
+from shared.runtime.settings import LOCK_FILE
 
 
 @contextmanager
 def folder_held(data: Path) -> Iterator[None]:
     """Hold a data folder for this process. Raises Misconfigured if another one runs on it."""
     try:
-        data.mkdir(parents=True, exist_ok=True)
-        lock = file_lock(data / "solo.lock", wait=False)
+        private_folder(data)
+        lock = file_lock(data / LOCK_FILE, wait=False)
     except OSError as problem:
         raise errors.Misconfigured(
             f"The folder {data} cannot be made: {problem.strerror}.",

@@ -22,6 +22,7 @@ from pathlib import Path
 
 from shared import errors
 from shared.eventlog.envelope import Headers
+from shared.files import private_file, private_folder
 
 log = logging.getLogger(__name__)
 
@@ -179,11 +180,12 @@ def file_lock(path: Path, *, wait: bool) -> Iterator[bool]:
 def prepare(path: Path, *, application_id: int, schema: str) -> None:
     """Make the file, or check that it is ours. Raises Misconfigured, or Retryable when the disk is full."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        private_folder(path.parent)
     except OSError as problem:
         raise errors.Misconfigured(f"The folder {path.parent} cannot be made: {problem.strerror}.") from problem
     if not os.access(path.parent, os.W_OK) or path.is_dir():
         raise errors.Misconfigured(f"{path} cannot be written.")
+    private_file(path)
     # Two processes that both switch a new file to WAL would fail each other.
     with (
         file_lock(path.with_suffix(".lock"), wait=True),

@@ -14,7 +14,7 @@ from shared.runtime import matching_report
 from shared.runtime.consumer import GROUP
 from shared.runtime.parts import Parts
 from shared.runtime.workspaces import Used, must_get
-from shared.store import audit, bindings, copying, directory, erasing
+from shared.store import audit, bindings, copying, directory, erasing, matches
 from shared.store.matches import Report
 from shared.store.rows import Binding
 
@@ -26,28 +26,32 @@ async def recover(parts: Parts, used: Used, *, actor: str) -> dict[str, Report]:
     records that carry our reference are joined by it, others by their keys. Nothing is written to a vendor until
     `puente match approve` and `puente load`. Returns the reports by flow id.
     """
+    await step_back(parts, used, actor=actor)
+    return await reports(parts, used.workspace.id)
+
+
+async def step_back(parts: Parts, used: Used, *, actor: str) -> None:
+    """The half of `recover` that calls no vendor: from then on nothing is written before somebody approves.
+
+    A flow that is paused forgets that it was live, too. What a report found before is no longer approved.
+    """
     name = used.workspace.id
 
     async def unit(connection: Any) -> None:
         for flow in used.directory.flows.values():
-            if flow.state in {"loading", "live"}:
+            if (flow.state_before_pause if flow.state == "paused" else flow.state) in {"loading", "live"}:
                 await directory.set_flow(connection, flow, state="review")
+            await matches.start(connection, flow.id)
         await erasing.start_over(connection, name, list(used.directory.accounts), parts.clock.now())
         await audit.add(connection, _line(parts, name, actor, "recover", {}))
 
     await parts.database.run(unit)
-    fresh = await _reloaded(parts, used)
+
+
+async def reports(parts: Parts, workspace: str) -> dict[str, Report]:
+    """The half that asks the vendors: what is there, by flow id. Raises Retryable and NeedsOperator."""
+    fresh = await must_get(parts.workspaces, workspace)
     return {flow_id: await matching_report.make(parts, fresh, flow_id) for flow_id in fresh.flows}
-
-
-async def _reloaded(parts: Parts, used: Used) -> Used:
-    """The workspace after a change of ours: the cache looks at the store's version once a second."""
-    version = await parts.database.grouped(directory.VersionOf(workspace_id=used.workspace.id))
-    while True:
-        fresh = await must_get(parts.workspaces, used.workspace.id)
-        if fresh.workspace.version == version:
-            return fresh
-        await parts.clock.sleep(timedelta(milliseconds=100))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ owner only. With Kafka or PostgreSQL several processes must share them, so a sta
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Final, Literal
@@ -17,10 +18,14 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared import errors
 from shared.connectors.outgoing import OutgoingRules, networks_in
+from shared.files import private_folder, private_opener
 from shared.flows.context import EngineSettings, Guards
 from shared.keys import DoorKeys, LogKeys, Ring, StoreKeys, generate_ring
 from shared.runtime.sweeper import SweepSettings
 
+KEY_FILE: Final = "keys"
+LOCK_FILE: Final = "solo.lock"
+"""Which process of a data folder is its solo: held, not read."""
 _RINGS: Final = ("door_keys", "log_keys", "store_keys")
 _OWN_MACHINE: Final = "127.0.0.0/8, ::1/128"
 _GUARDS: Final = frozenset({"intent", "compare_and_set", "match_keys"})
@@ -68,6 +73,11 @@ class Settings(BaseSettings):
     def embedded(self) -> bool:
         """Whether both log and store are files of this machine."""
         return self.effective_log_url.startswith("sqlite:") and self.effective_store_url.startswith("sqlite:")
+
+    @property
+    def rings_set(self) -> bool:
+        """Whether the environment names every key ring; else they are kept in the data folder."""
+        return all(getattr(self, name).get_secret_value() for name in _RINGS)
 
     def outgoing(self) -> OutgoingRules:
         """Which private addresses may be called. On one machine its own: there the tenant owns the machine."""
@@ -144,27 +154,14 @@ def key_rings(settings: Settings) -> dict[str, str]:
             setting=f"PUENTE_{missing.upper()}",
             way_out="Set it in every ingress and sync; `puente keys new` prints one.",
         )
-    kept = _kept_rings(settings.data / "keys")
+    kept = _kept_rings(settings.data / KEY_FILE)
     return {name: text or kept[name] for name, text in rings.items()}
 
 
 def _kept_rings(path: Path) -> dict[str, str]:
     """Read the key file, making it if it is not there; two processes that start at once agree on one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     if not path.exists():
-        fresh = msgspec.json.format(msgspec.json.encode({name: generate_ring() for name in _RINGS}), indent=2)
-        draft = path.with_name(f".keys-{os.getpid()}")
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(fresh)
-            file.flush()
-            os.fsync(file.fileno())
-        try:
-            os.link(draft, path)
-        except FileExistsError:
-            pass  # somebody else made it first: theirs counts
-        finally:
-            draft.unlink()
+        write_rings(path, {name: generate_ring() for name in _RINGS})
     try:
         rings = msgspec.json.decode(path.read_bytes(), type=dict[str, str])
     except (OSError, msgspec.DecodeError) as problem:
@@ -174,6 +171,22 @@ def _kept_rings(path: Path) -> dict[str, str]:
     if not all(rings.get(name) for name in _RINGS):
         raise errors.Misconfigured(f"The key file {path} lacks a ring.", way_out="Restore it from a backup.")
     return rings
+
+
+def write_rings(path: Path, rings: Mapping[str, str]) -> None:
+    """Write a key file that is not there yet; where somebody else was first, theirs counts."""
+    private_folder(path.parent)
+    draft = path.with_name(f".keys-{os.getpid()}")
+    with open(draft, "wb", opener=private_opener) as file:
+        file.write(msgspec.json.format(msgspec.json.encode(dict(rings)), indent=2))
+        file.flush()
+        os.fsync(file.fileno())
+    try:
+        os.link(draft, path)
+    except FileExistsError:
+        pass
+    finally:
+        draft.unlink()
 
 
 def _without_password(text: str) -> str:

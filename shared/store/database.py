@@ -18,6 +18,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from shared import errors
+from shared.files import private_file, private_folder
 from shared.store.grouping import Group, Grouped
 
 T = TypeVar("T")
@@ -265,7 +266,8 @@ def _engine(url: URL, statement_limit: timedelta | None) -> AsyncEngine:
                 "server_settings": {"idle_in_transaction_session_timeout": str(_IDLE_IN_TRANSACTION_MS)},
             },
         )
-    Path(str(url.database)).parent.mkdir(parents=True, exist_ok=True)
+    private_folder(Path(str(url.database)).parent)
+    private_file(Path(str(url.database)))
     engine = create_async_engine(
         url, **_JSON, pool_size=6, max_overflow=4, hide_parameters=True, connect_args={"timeout": 5}
     )

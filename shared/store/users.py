@@ -152,6 +152,10 @@ async def end_sessions_of(connection: AsyncConnection, user_id: str) -> None:
     await connection.execute(delete(_S).where(_S.c.user_id == user_id))
 
 
+async def end_all_sessions(connection: AsyncConnection) -> None:
+    await connection.execute(delete(_S))
+
+
 async def forget_ended(connection: AsyncConnection, now: datetime) -> int:
     """Remove sessions that have ended; how many."""
     return (await connection.execute(delete(_S).where(_S.c.expires_at <= now))).rowcount

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import sqlite3
+from collections.abc import Awaitable, Callable
+from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
-from typing import Any
 
-from sqlalchemy import text
+import pytest
 
 from shared.eventlog.port import Entry
 from shared.runtime import doctor, recovery, replay
-from shared.store import bindings, schema
+from shared.store import bindings, directory, schema
 from shared.store.database import Database
 from shared.store.rows import Binding
 from tests.scenarios.conftest import NewWorld
@@ -134,19 +138,22 @@ async def test_the_doctor_switches_a_hook_on_again_and_the_gap_is_swept(new_worl
     assert (await world.right.only())["name"] == TALLERES["name"]
 
 
-async def test_a_restored_backup_doubles_nothing(any_world: World) -> None:
+async def test_a_restored_backup_doubles_nothing(
+    any_world: World, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
     """The store forgets everything since the backup; what was made since is found by our reference or its keys."""
     world = any_world
     kept = await world.left.make(name="Made before the backup", email="before@x.example")
     await world.quiet()
-    backup = await bindings_of(world)
+    put_back = await backed_up(world, tmp_path / "store.backup", request)
     await world.left.make(name="Without any key")
     await world.left.make(**TALLERES)
     invoice_client = str((await world.left.named("Without any key"))["id"])
     await world.left.make("invoices", kind="vat", client_id=invoice_client, positions=[ONE_POSITION])
     await world.quiet()
     await world.stop_sync()
-    await restore(world, backup)
+    await put_back()
+    assert {pair.left_id for pair in await world.bindings()} == {kept}
 
     reports = await recovery.recover(world.parts, await world.used(), actor="operator")
     customers = reports[(await world.flow(CUSTOMERS)).id]
@@ -163,20 +170,37 @@ async def test_a_restored_backup_doubles_nothing(any_world: World) -> None:
 ONE_POSITION = {"name": "Revisión", "quantity": 1, "tax": 21, "total_price_gross": "121.00"}
 
 
-async def bindings_of(world: World) -> set[str]:
-    return {pair.id for pair in await world.bindings()} | {pair.id for pair in await world.bindings("invoice")}
+async def backed_up(world: World, file: Path, request: pytest.FixtureRequest) -> Callable[[], Awaitable[None]]:
+    """Back the store up while Puente works, as the operator's page says; returns the way back."""
+    database = world.parts.database
+    if database.is_sqlite:
+        store = Path(str(database.url.database))
+        copied(store, file)
+        return partial(asyncio.to_thread, copied, file, store)
+    server: Postgres = request.getfixturevalue("postgres")
+    url = database.url.render_as_string(hide_password=False)
+    await server.dump(url, file)
+
+    async def put_back() -> None:
+        await database.engine.dispose()
+        await server.restore(url, file)
+
+    return put_back
 
 
-async def restore(world: World, backup: set[str]) -> None:
-    """Bring the store back to the time of the backup: what it knew then, it knows; nothing else."""
+def copied(source: Path, target: Path) -> None:
+    """SQLite's online backup, also into a file that is open."""
+    with closing(sqlite3.connect(source)) as reading, closing(sqlite3.connect(target)) as writing:
+        reading.backup(writing)
 
-    async def unit(connection: Any) -> None:
-        names = ", ".join(f"'{name}'" for name in backup)
-        await connection.execute(text(f"DELETE FROM binding WHERE id NOT IN ({names})"))  # noqa: S608
-        for table in ("intent", "intent_key", "waiting", "attempt"):
-            await connection.execute(text(f"DELETE FROM {table}"))  # noqa: S608
 
-    await world.parts.database.run(unit)
+async def test_a_paused_flow_is_stepped_back_too(world: World) -> None:
+    """Else it would be live again the moment it is resumed, with the pairs of before."""
+    flow = await world.flow(CUSTOMERS)
+    await world.parts.database.run(lambda connection: directory.pause_flow(connection, flow, "for the night"))
+    await recovery.step_back(world.parts, await world.used(), actor="operator")
+    await world.parts.database.run(lambda connection: directory.resume_flow(connection, flow))
+    assert (await world.flow(CUSTOMERS)).state == "review"
 
 
 async def test_a_forgotten_person_is_erased_and_never_synced_again(world: World) -> None:

@@ -1,5 +1,6 @@
 """The PostgreSQL of a test run: named in the environment, else started from binaries of the machine or a wheel."""
 
+import asyncio
 import contextlib
 import importlib.util
 import itertools
@@ -72,6 +73,18 @@ class Postgres:
         """Drop a database that `database` made, whoever is still connected to it."""
         name = urlsplit(url).path.lstrip("/")
         await self._administer(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+    async def dump(self, url: str, file: Path) -> None:
+        """What an operator does for a backup of a database: `pg_dump`, while it is in use."""
+        await _client_tool("pg_dump", "--format=custom", f"--file={file}", f"--dbname={_plain(url)}")
+
+    async def restore(self, url: str, file: Path) -> None:
+        """And the way back, into an empty database of the same name: `--clean` cannot drop partitions."""
+        name = urlsplit(url).path.lstrip("/")
+        await self.drop(url)
+        await self._administer(f'CREATE DATABASE "{name}"')
+        options = ("--single-transaction", "--exit-on-error")
+        await _client_tool("pg_restore", *options, f"--dbname={_plain(url)}", str(file))
 
     async def _administer(self, statement: str) -> None:
         # Databases are made and dropped outside of transactions; nothing stays connected afterwards.
@@ -164,6 +177,23 @@ class OwnPostgres(Postgres):
     def _backends(self) -> list[psutil.Process]:
         # Each backend leads a group of its own, so that signals to the server's group do not reach it.
         return psutil.Process(self._server.pid).children(recursive=True)
+
+
+def _plain(url: str) -> str:
+    """A SQLAlchemy URL as PostgreSQL's own programs take it."""
+    return url.replace("postgresql+asyncpg://", "postgresql://")
+
+
+async def _client_tool(name: str, *arguments: str) -> None:
+    """Run one of PostgreSQL's own programs, of the server's version. Raises AssertionError with what it said."""
+    beside = find_binaries().folder / name
+    tool = str(beside) if beside.exists() else name
+    child = await asyncio.create_subprocess_exec(
+        tool, *arguments, stdin=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE
+    )
+    async with asyncio.timeout(_COMMAND_SECONDS):
+        _, said = await child.communicate()
+    assert child.returncode == 0, f"{name} ended with {child.returncode}: {said.decode()}"
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
 from contextlib import nullcontext
 
 import typer
@@ -16,6 +17,7 @@ from shared.eventlog.port import EventLog
 from shared.runtime import administration, doctor, recovery, story, views
 from shared.runtime.parts import Parts
 from shared.runtime.settings import key_rings
+from shared.store.matches import Report
 
 
 def register(app: typer.Typer) -> None:
@@ -77,19 +79,26 @@ def recover(
     async def work(parts: Parts) -> int:
         used = await administration.used_of(parts, workspace)
         reports = await recovery.recover(parts, used, actor=given.actor())
-        shown = [{"flow": flow_id, "counts": dict(made.counts)} for flow_id, made in reports.items()]
 
         def show(cli: Cli) -> None:
-            for flow_id, made in reports.items():
-                cli.say("report of", flow=flow_id)
-                counts = [[key.replace("/", ": "), count] for key, count in sorted(made.counts.items())]
-                cli.table(("finding", "records"), counts)
+            show_reports(cli, reports)
             cli.then(f"puente match approve {workspace}, then puente load {workspace}")
 
-        cli.emit({"reports": shown}, show)
+        cli.emit({"reports": reports_as_dicts(reports)}, show)
         return DONE
 
     return cli.run(work)
+
+
+def reports_as_dicts(reports: Mapping[str, Report]) -> list[dict[str, object]]:
+    return [{"flow": flow_id, "counts": dict(made.counts)} for flow_id, made in reports.items()]
+
+
+def show_reports(cli: Cli, reports: Mapping[str, Report]) -> None:
+    for flow_id, made in reports.items():
+        cli.say("report of", flow=flow_id)
+        counts = [[key.replace("/", ": "), count] for key, count in sorted(made.counts.items())]
+        cli.table(("finding", "records"), counts)
 
 
 def forget(

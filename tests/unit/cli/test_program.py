@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
@@ -120,3 +122,20 @@ def test_results_hold_plain_json_values(capsys: pytest.CaptureFixture[str]) -> N
 )
 def test_a_duration_reads_to_two_units(value: timedelta, text: str) -> None:
     assert console.span(value) == text
+
+
+def test_a_backup_says_what_becomes_of_the_keys(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PUENTE_DATA", str(tmp_path / "data"))
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    assert main(["backup", str(tmp_path / "file")]) == 2
+    assert "--passphrase-file FILE, or --without-keys" in capsys.readouterr().err
+    (tmp_path / "short").write_text("1234567\n")
+    assert main(["backup", str(tmp_path / "file"), "--passphrase-file", str(tmp_path / "short")]) == 2
+    assert "less than 8" in capsys.readouterr().err
+    assert main(["backup", str(tmp_path / "file"), "--without-keys"]) == 2
+    assert "nothing to back up" in capsys.readouterr().err
+    assert main(["restore", str(tmp_path / "file")]) == 2
+    assert "There is no file" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == [tmp_path / "short"]
