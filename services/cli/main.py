@@ -16,6 +16,7 @@ import typer
 from services.cli import given
 from services.cli.commands import (
     accounts,
+    alerts,
     backups,
     bridges,
     changes,
@@ -41,7 +42,20 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for module in (setup, accounts, bridges, matching, seeing, explaining, changes, keeping, backups, people, running):
+for module in (
+    setup,
+    accounts,
+    bridges,
+    matching,
+    seeing,
+    explaining,
+    changes,
+    keeping,
+    backups,
+    people,
+    alerts,
+    running,
+):
     module.register(app)
 
 

@@ -106,6 +106,14 @@ WORDS: Final[Mapping[str, Text]] = {
     "solo runs": _text("Puente runs on {data}. Ctrl-C stops it.", "Puente funciona en {data}. Ctrl-C lo para."),
     "door at": _text("The door is at {url}", "La entrada está en {url}"),
     "console at": _text("The console is at {url}", "La consola está en {url}"),
+    "no alerts": _text("No alert is open.", "No hay ninguna alerta abierta."),
+    "no channels": _text(
+        "No channel is set, so nobody is told: see PUENTE_ALERT_SMTP, PUENTE_ALERT_WEBHOOK_URL and "
+        "PUENTE_ALERT_CHAT_URL_FILE.",
+        "No hay ningún canal definido y no se avisa a nadie: vea PUENTE_ALERT_SMTP, PUENTE_ALERT_WEBHOOK_URL y "
+        "PUENTE_ALERT_CHAT_URL_FILE.",
+    ),
+    "alert sent": _text("{channel}: the message was taken.", "{channel}: el mensaje fue aceptado."),
     "user added": _text("{name} may log in now.", "{name} ya puede entrar."),
     "user changed": _text("{name} is changed.", "{name} se ha cambiado."),
     "user removed": _text("{name} cannot log in any more.", "{name} ya no puede entrar."),

@@ -20,6 +20,7 @@ from shared import errors
 from shared.eventlog.port import EventLog
 from shared.runtime import housekeeping
 from shared.runtime import parts as wiring
+from shared.runtime.alerts.beside import alerting
 from shared.runtime.parts import Parts
 from shared.runtime.settings import Settings, key_rings
 from shared.runtime.sync import Rhythm, Sync
@@ -175,6 +176,7 @@ async def running(
         if sandbox_port is not None:
             solo.sandbox = await _enter_sandbox(stack, sandbox_port)
         stack.push_async_callback(solo.close)
+        await stack.enter_async_context(alerting(parts, log))
         await solo.open_door()
         solo.start_sync()
         if pages is not None:

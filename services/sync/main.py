@@ -18,6 +18,7 @@ from services.sync.gauges import Gauges, cancelled
 from shared import errors
 from shared.eventlog.port import EventLog
 from shared.runtime import housekeeping, logging, parts
+from shared.runtime.alerts.beside import alerting
 from shared.runtime.parts import Parts
 from shared.runtime.settings import Settings, load_settings
 from shared.runtime.sync import Sync
@@ -41,7 +42,7 @@ async def run(settings: Settings) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     try:
-        async with parts.opened(settings) as opened, parts.opened_log(opened) as events:
+        async with parts.opened(settings) as opened, parts.opened_log(opened) as events, alerting(opened, events):
             await serve(opened, events, stop)
     except errors.Misconfigured:
         raise

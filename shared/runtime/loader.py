@@ -96,7 +96,9 @@ class Loader:
                 used = await self._workspaces.get(row.workspace_id)
                 flow = used.flows.get(row.flow_id) if used is not None else None
                 if flow is not None:
-                    await self._database.run(lambda connection: directory.pause_flow(connection, flow.row, says))
+                    await self._database.run(
+                        lambda connection: directory.pause_flow(connection, flow.row, says, "refused")
+                    )
         except (errors.Retryable, errors.Lost) as worse:
             _log.warning("load.failure_not_saved", load=row.id, says=worse.message)
 

@@ -29,7 +29,7 @@ from shared.meters import Meters
 from shared.runtime.workspaces import Used, Workspaces
 from shared.store import directory, waiting
 from shared.store.database import Database, StoreUnreachable
-from shared.store.rows import Reason, Waiting
+from shared.store.rows import PauseCause, Reason, Waiting
 from shared.store.standing import Standing
 
 _log = structlog.get_logger("puente.sync")
@@ -217,7 +217,7 @@ class Runner:
             await self._count(flow, rejected=True)
             return outcome
         except errors.NeedsOperator as problem:
-            await self._pause(flow, _joined(problem.message, problem.way_out))
+            await self._pause(flow, _joined(problem.message, problem.way_out), "refused")
             return await self._put(flow, look, "paused", problem.message)
         except errors.Lost as problem:
             return await self._wait(flow, look, "retry", errors.Retryable(problem.message))
@@ -285,7 +285,8 @@ class Runner:
         self._bugs[flow.row.id] = self._bugs.get(flow.row.id, 0) + 1
         if self._bugs[flow.row.id] >= _BUGS_IN_A_ROW:
             self._bugs.pop(flow.row.id)
-            await self._pause(flow, f"{_BUGS_IN_A_ROW} of our own errors in a row; look at `puente waiting list`.")
+            says = f"{_BUGS_IN_A_ROW} of our own errors in a row; look at `puente waiting list`."
+            await self._pause(flow, says, "bug")
         return outcome
 
     def _count_bug(self, workspace_id: str) -> None:
@@ -315,10 +316,12 @@ class Runner:
         if rejected and len(fates) >= _REJECTED_LEAST and sum(fates) * 2 > len(fates):
             count, total = sum(fates), len(fates)
             fates.clear()
-            await self._pause(flow, f"{count} of the last {total} changes were rejected.")
+            await self._pause(flow, f"{count} of the last {total} changes were rejected.", "rejected")
 
-    async def _pause(self, flow: FlowContext, reason: str) -> None:
-        paused = await self._database.run(lambda connection: directory.pause_flow(connection, flow.row, reason))
+    async def _pause(self, flow: FlowContext, reason: str, cause: PauseCause) -> None:
+        paused = await self._database.run(
+            lambda connection: directory.pause_flow(connection, flow.row, reason, cause)
+        )
         if paused:
             _log.warning("flow.paused", flow=flow.row.id, reason=reason)
 

@@ -55,6 +55,21 @@ class Settings(BaseSettings):
     log_retention_days: int = Field(default=14, ge=1, le=30)
     store_patience_minutes: float = Field(default=30, gt=0)
     budget_changes: int = Field(default=500, ge=10)
+    console_url: str = ""
+    alert_smtp: str = ""
+    alert_smtp_user: str = ""
+    alert_smtp_password_file: Path | None = None
+    alert_mail_from: str = ""
+    alert_mail_to: str = ""
+    alert_webhook_url: SecretStr = SecretStr("")
+    alert_webhook_secret_file: Path | None = None
+    alert_chat_url_file: Path | None = None
+    alert_every_seconds: float = Field(default=30, ge=0.1)
+    alert_repeat_minutes: float = Field(default=60, ge=0)
+    alert_calm_seconds: float = Field(default=180, ge=0)
+    alert_oldest_minutes: float = Field(default=60, gt=0)
+    alert_details_of: str = ""
+    alert_runbook_url: str = "deploy/runbook.md"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["json", "text"] = "json"
     rig_clock: str = ""

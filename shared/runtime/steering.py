@@ -48,7 +48,7 @@ async def pause(parts: Parts, row: FlowRow, *, reason: str, actor: str) -> bool:
     written = line(parts, row.workspace_id, actor, "flow.paused", flow=row.id)
 
     async def unit(connection: Any) -> bool:
-        done = await directory.pause_flow(connection, row, reason)
+        done = await directory.pause_flow(connection, row, reason, "person")
         if done:
             await audit.add(connection, written)
         return done

@@ -131,7 +131,9 @@ class Sweeper:
         for flow, _side in used.flows_of(row.account_id, row.resource) if used is not None else ():
             if flow.writes:
                 await self._database.run(
-                    lambda connection, flow=flow: directory.pause_flow(connection, flow.row, says)  # type: ignore[misc]
+                    lambda connection, flow=flow: directory.pause_flow(  # type: ignore[misc]
+                        connection, flow.row, says, "refused"
+                    )
                 )
 
     async def sweep(self, row: Sweep) -> None:
@@ -316,7 +318,9 @@ class Sweeper:
             for flow, _side in ends:
                 if flow.writes:
                     await self._database.run(
-                        lambda connection, flow=flow: directory.pause_flow(connection, flow.row, says)  # type: ignore[misc]
+                        lambda connection, flow=flow: directory.pause_flow(  # type: ignore[misc]
+                            connection, flow.row, says, "gone"
+                        )
                     )
             return 0
         jobs = [

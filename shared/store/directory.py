@@ -15,7 +15,7 @@ from shared import errors
 from shared.keys import StoreKeys, WorkspaceKeys
 from shared.model.change import shard_of
 from shared.store import tables
-from shared.store.rows import Account, Bridge, FlowRow, FlowState, Workspace
+from shared.store.rows import Account, Bridge, FlowRow, FlowState, PauseCause, Workspace
 from shared.store.sql import padded
 
 _W, _A, _B, _F = tables.workspace, tables.account, tables.bridge, tables.flow
@@ -152,12 +152,12 @@ async def set_flow(
         await touch(connection, flow.workspace_id)
 
 
-async def pause_flow(connection: AsyncConnection, flow: FlowRow, reason: str) -> bool:
+async def pause_flow(connection: AsyncConnection, flow: FlowRow, reason: str, cause: PauseCause) -> bool:
     """Pause a flow, remembering its state. False if it is paused already."""
     changed = await connection.execute(
         update(_F)
         .where(_F.c.id == flow.id, _F.c.state != "paused")
-        .values(state="paused", state_before_pause=_F.c.state, pause_reason=reason)
+        .values(state="paused", state_before_pause=_F.c.state, pause_reason=reason, pause_cause=cause)
     )
     await touch(connection, flow.workspace_id)
     return changed.rowcount == 1
@@ -168,7 +168,7 @@ async def resume_flow(connection: AsyncConnection, flow: FlowRow) -> bool:
     changed = await connection.execute(
         update(_F)
         .where(_F.c.id == flow.id, _F.c.state == "paused")
-        .values(state=_F.c.state_before_pause, state_before_pause=None, pause_reason=None)
+        .values(state=_F.c.state_before_pause, state_before_pause=None, pause_reason=None, pause_cause=None)
     )
     await touch(connection, flow.workspace_id)
     return changed.rowcount == 1
@@ -266,6 +266,7 @@ def _flow(row: Row[Any]) -> FlowRow:
         pause_reason=row.pause_reason,
         options=row.options,
         live_since=row.live_since,
+        pause_cause=row.pause_cause,
     )
 
 

@@ -12,6 +12,13 @@ from shared.keys import WorkspaceKeys
 FlowState = Literal["draft", "matching", "review", "loading", "live", "paused"]
 BindingState = Literal["active", "gone-left", "gone-right", "gone-both", "merged", "detached", "forgotten"]
 SideName = Literal["left", "right"]
+PauseCause = Literal[
+    "person",
+    "refused",  # credentials, rights or settings
+    "rejected",  # most of the last changes
+    "bug",  # several errors of ours in a row
+    "gone",  # more records missing than can be believed
+]
 
 Reason = Literal[
     "retry",  # the vendor, or the way to it, failed for now
@@ -87,6 +94,7 @@ class FlowRow:
     pause_reason: str | None
     options: Mapping[str, object]
     live_since: datetime | None
+    pause_cause: PauseCause | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

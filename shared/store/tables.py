@@ -128,6 +128,8 @@ flow = Table(
     Column("state", String(20), nullable=False),
     Column("state_before_pause", String(20)),
     Column("pause_reason", Text),
+    # Who paused it: a person, or which kind of failure. Empty where it was paused before this was told.
+    Column("pause_cause", String(20)),
     Column("options", JSON_TYPE, nullable=False),
     Column("live_since", Moment),
     Column("created_at", Moment, nullable=False),
@@ -447,4 +449,71 @@ token = Table(
     Column("sealed", LargeBinary, nullable=False),
     Column("use_until", Moment, nullable=False),
     Column("version", Integer, nullable=False),
+)
+
+alert = Table(
+    "alert",
+    metadata,
+    # "kind|workspace|subject": one row a group, used again when it comes back; see `alerts.py`.
+    Column("key", String(400), primary_key=True),
+    Column("kind", String(40), nullable=False),
+    _id("workspace_id"),
+    Column("subject", String(250), nullable=False),
+    Column("state", String(10), nullable=False),
+    Column("facts", JSON_TYPE, nullable=False),
+    Column("since", Moment, nullable=False),
+    Column("seen_at", Moment, nullable=False),
+    # Whether this episode was told, when the group was told last (also in an episode before), and of how many.
+    Column("told", Boolean, nullable=False),
+    Column("told_at", Moment),
+    Column("told_count", Integer, nullable=False),
+    Column("version", Integer, nullable=False),
+)
+
+alert_message = Table(
+    "alert_message",
+    metadata,
+    _id(key=True),
+    Column("channel", String(20), nullable=False),
+    Column("state", String(10), nullable=False),
+    Column("content", JSON_TYPE, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("next_at", Moment, nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("sent_at", Moment),
+    Column("problem", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    Index("ix_alert_message_due", "state", "next_at"),
+)
+
+mark = Table(
+    "mark",
+    metadata,
+    # Something that happened once and that a person should hear of, kept until it is over.
+    Column("kind", String(40), primary_key=True),
+    _id("workspace_id", key=True),
+    Column("subject", String(250), primary_key=True),
+    Column("at", Moment, nullable=False),
+    Column("facts", JSON_TYPE, nullable=False),
+)
+
+lease = Table(
+    "lease",
+    metadata,
+    Column("name", String(60), primary_key=True),
+    Column("owner", String(60), nullable=False),
+    Column("until", Moment, nullable=False),
+)
+
+canary = Table(
+    "canary",
+    metadata,
+    Column("id", String(60), primary_key=True),
+    Column("system", String(40), nullable=False),
+    Column("shard", Integer, nullable=False),
+    Column("posted_at", Moment, nullable=False),
+    Column("answered_ms", Integer),
+    Column("problem", Text, nullable=False),
+    Column("seen_at", Moment),
+    Index("ix_canary_posted_at", "posted_at"),
 )

@@ -14,6 +14,7 @@ from shared.flows import context
 from shared.flows.catalog import FLOWS
 from shared.flows.catalog import asunto_bitfactura_sugester as asunto
 from shared.flows.spec import Side, TwoWay
+from shared.runtime.alerts.kinds import REASONS, AlertKind
 from shared.store.rows import PERSON, BindingState, FlowState, Reason
 from tests.docs import pages
 
@@ -109,6 +110,20 @@ def test_a_system_has_its_page_and_its_steps_for_the_owner(system: str) -> None:
         path = re.search(r"\*(Ajustes > [^*]+)\*", menus)
         assert path is not None or system in WITHOUT_MENUS
         assert path is None or path[1] in owner.replace("\n", " ")
+
+
+# Alerts
+
+
+@pytest.mark.parametrize("kind", get_args(AlertKind))
+def test_an_alert_has_its_section_in_the_runbook(kind: AlertKind) -> None:
+    section = pages.section(pages.page(RUNBOOK), f"### alert {kind}")
+    assert len(section.split()) > 15, "it says too little"
+    assert f"alert-{kind}" in pages.anchors(pages.page(RUNBOOK))
+
+
+def test_every_reason_that_needs_a_person_is_told_in_words() -> None:
+    assert set(REASONS) == PERSON
 
 
 # Warnings

@@ -197,7 +197,9 @@ def copied(source: Path, target: Path) -> None:
 async def test_a_paused_flow_is_stepped_back_too(world: World) -> None:
     """Else it would be live again the moment it is resumed, with the pairs of before."""
     flow = await world.flow(CUSTOMERS)
-    await world.parts.database.run(lambda connection: directory.pause_flow(connection, flow, "for the night"))
+    await world.parts.database.run(
+        lambda connection: directory.pause_flow(connection, flow, "for the night", "person")
+    )
     await recovery.step_back(world.parts, await world.used(), actor="operator")
     await world.parts.database.run(lambda connection: directory.resume_flow(connection, flow))
     assert (await world.flow(CUSTOMERS)).state == "review"

@@ -175,7 +175,7 @@ async def test_every_change_of_a_workspace_moves_its_version(store: Database) ->
     for unit in (
         partial(directory.change_account, account=renewed, keys=keys),
         partial(directory.set_flow, flow=FLOW, options={"create": False}),
-        partial(directory.pause_flow, flow=FLOW, reason="The token was refused."),
+        partial(directory.pause_flow, flow=FLOW, reason="The token was refused.", cause="refused"),
         partial(directory.resume_flow, flow=FLOW),
     ):
         await store.run(unit)
@@ -190,8 +190,12 @@ async def test_every_change_of_a_workspace_moves_its_version(store: Database) ->
 async def test_a_paused_flow_remembers_its_state_and_what_became_of_it_meanwhile(store: Database) -> None:
     await _settle_in(store)
     await store.run(lambda connection: directory.set_flow(connection, FLOW, state="live", live_since=made.NOW))
-    assert await store.run(lambda connection: directory.pause_flow(connection, FLOW, "The token was refused."))
-    assert not await store.run(lambda connection: directory.pause_flow(connection, FLOW, "Another reason."))
+    assert await store.run(
+        lambda connection: directory.pause_flow(connection, FLOW, "The token was refused.", "refused")
+    )
+    assert not await store.run(
+        lambda connection: directory.pause_flow(connection, FLOW, "Another reason.", "rejected")
+    )
     paused = (await _load(store)).flows["shop-customers"]
     assert (paused.state, paused.state_before_pause) == ("paused", "live")
     assert (paused.pause_reason, paused.live_since) == ("The token was refused.", made.NOW)
