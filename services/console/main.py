@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -20,6 +19,7 @@ from services.console.context import Console, environment
 from services.console.jobs import Jobs
 from services.console.people import People
 from services.console.settings import ConsoleSettings
+from services.ending import stopped_by_signals
 from shared import errors
 from shared.eventlog.port import EventLog
 from shared.runtime import logging, movement, parts
@@ -36,16 +36,9 @@ async def run(settings: Settings) -> int:
     """Serve until SIGTERM or SIGINT: 0. Raises Misconfigured, and Retryable where store or log are away."""
     logging.configure(level=settings.log_level, form=settings.log_format)
     own = configuration.load()
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    try:
+    with stopped_by_signals() as stop:
         async with parts.opened(settings) as opened, parts.opened_log(opened) as events:
             await serve(opened, events, own, stop=stop, on_ready=_say_where)
-    finally:
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.remove_signal_handler(number)
     log.info("console.stopped")
     return 0
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import signal
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -14,6 +13,7 @@ import uvloop
 from prometheus_client import CollectorRegistry
 
 from services import http
+from services.ending import stopped_by_signals
 from services.ingress import settings as configuration
 from services.ingress.app import IngressApp, combined, create_app
 from services.ingress.counts import Counts
@@ -40,19 +40,14 @@ async def run(settings: Settings) -> int:
     """Serve until SIGTERM or SIGINT, then finish what is in flight. Raises Misconfigured."""
     logging.configure(level=settings.log_level, form=settings.log_format)
     log.info("ingress.starting", **settings.summary())
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
     machine = clock.clock_of(settings.rig_clock)
     failpoints.arm(settings.rig_failpoints)
     events = event_log(settings.log_url, clock=machine)
-    try:
-        await serve(settings, log=events, machine=machine, stop=stop, on_ready=_settle)
-    finally:
-        await events.close()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.remove_signal_handler(number)
+    with stopped_by_signals() as stop:
+        try:
+            await serve(settings, log=events, machine=machine, stop=stop, on_ready=_settle)
+        finally:
+            await events.close()
     log.info("ingress.stopped")
     return 0
 

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import signal
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Any
 
 import structlog
 
 from services.console import settings as console_settings
+from services.ending import stopped_by_signals
 from services.solo.running import Solo, running
 from shared import errors
 from shared.runtime import logging
 from shared.runtime.settings import Settings
-
-_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 
 log = structlog.get_logger("puente.solo")
 
@@ -28,33 +25,17 @@ async def run(
     logging.configure(level=settings.log_level, form=settings.log_format)
     log.info("solo.starting", **settings.summary())
     pages = console_settings.load()
-    async with (
-        stopped_by_signal() as stop,
-        running(settings, sandbox_port=sandbox_port, pages=pages) as solo,
-    ):
-        # Without the link that makes the first user: it is for the terminal, and a log is read by others.
-        log.info("solo.listening", door=solo.door, console=solo.console.partition("/first")[0])
-        on_ready(solo)
-        stopping = asyncio.create_task(stop.wait())
-        either: set[asyncio.Future[Any]] = {stopping, solo.over}
-        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-        stopping.cancel()
-        if solo.over.done() and not stop.is_set():
-            await solo.over
-            raise errors.PuenteError("A part of Puente ended by itself.", way_out="Look at the log above.")
+    with stopped_by_signals() as stop:
+        async with running(settings, sandbox_port=sandbox_port, pages=pages) as solo:
+            # Without the link that makes the first user: it is for the terminal, and a log is read by others.
+            log.info("solo.listening", door=solo.door, console=solo.console.partition("/first")[0])
+            on_ready(solo)
+            stopping = asyncio.create_task(stop.wait())
+            either: set[asyncio.Future[Any]] = {stopping, solo.over}
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+            stopping.cancel()
+            if solo.over.done() and not stop.is_set():
+                await solo.over
+                raise errors.PuenteError("A part of Puente ended by itself.", way_out="Look at the log above.")
     log.info("solo.stopped")
     return 0
-
-
-@asynccontextmanager
-async def stopped_by_signal() -> AsyncIterator[asyncio.Event]:
-    """An event that SIGTERM and SIGINT set while the block runs."""
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in _SIGNALS:
-        loop.add_signal_handler(number, stop.set)
-    try:
-        yield stop
-    finally:
-        for number in _SIGNALS:
-            loop.remove_signal_handler(number)

@@ -13,6 +13,7 @@ from shared import errors
 from shared.eventlog.port import EventLog, Lag
 from shared.runtime import views
 from shared.runtime.parts import Parts
+from shared.runtime.stopping import CANCEL_SECONDS
 from shared.runtime.sync import Sync
 from shared.store import totals
 from shared.store.rows import PERSON, FlowState, Reason
@@ -116,6 +117,6 @@ class Gauges:
 
 
 async def cancelled(task: asyncio.Task[None]) -> None:
-    """Cancel a task of ours and wait until it is gone."""
+    """Cancel a task of ours and wait until it is gone, or for a moment: a broker that is away may hold it up."""
     task.cancel()
-    await asyncio.wait({task})
+    await asyncio.wait({task}, timeout=CANCEL_SECONDS)

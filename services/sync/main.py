@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import signal
 import sys
 from datetime import timedelta
 from typing import Final
@@ -13,6 +12,7 @@ import structlog
 import uvloop
 
 from services import http
+from services.ending import stopped_by_signals
 from services.sync.app import create_app
 from services.sync.gauges import Gauges, cancelled
 from shared import errors
@@ -37,13 +37,14 @@ async def run(settings: Settings) -> int:
     """
     logging.configure(level=settings.log_level, form=settings.log_format)
     log.info("sync.starting", **settings.summary())
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
     try:
-        async with parts.opened(settings) as opened, parts.opened_log(opened) as events, alerting(opened, events):
-            await serve(opened, events, stop)
+        with stopped_by_signals() as stop:
+            async with (
+                parts.opened(settings) as opened,
+                parts.opened_log(opened) as events,
+                alerting(opened, events),
+            ):
+                await serve(opened, events, stop)
     except errors.Misconfigured:
         raise
     except errors.PuenteError as problem:
@@ -51,9 +52,6 @@ async def run(settings: Settings) -> int:
         if isinstance(problem, errors.Retryable):
             raise
         return 1
-    finally:
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.remove_signal_handler(number)
     log.info("sync.stopped")
     return 0
 

@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 _JOIN_SECONDS = 75.0  # twice the time that others may take to let go, and a little
 _COMMIT_SECONDS = 5.0
 _LEAVE_SECONDS = 10.0
+_CANCEL_SECONDS = 1.0
 _STEP_SECONDS = 0.2
 _LAST_MILLISECOND = 253_402_300_799_000  # the end of the year 9999
 
@@ -96,20 +97,18 @@ class KafkaSubscription:
         for task in (self._watch, self._fetching):
             if task is not None:
                 task.cancel()
-                await asyncio.wait({task})
-        try:
-            await asyncio.wait_for(self._consumer.stop(), _LEAVE_SECONDS)
-        except TimeoutError:
-            log.warning("the consumer did not leave its group in time and is cut off")
-            await self._consumer._client.close()  # noqa: SLF001
-        except asyncio.CancelledError:
-            # aiokafka stops its own tasks by cancelling them, and while the broker is away it lets that out. It is
-            # not us who are cancelled then, and what brought us here must not be hidden by it.
-            task = asyncio.current_task()
-            if task is not None and task.cancelling():
-                raise
-            log.warning("the consumer did not leave its group in time and is cut off")
-            await self._consumer._client.close()  # noqa: SLF001
+                await asyncio.wait({task}, timeout=_CANCEL_SECONDS)
+        # aiokafka stops its own tasks by cancelling them; while the broker is away it lets that out, or waits for
+        # one that swallowed it. In a task of its own neither reaches what brought us here.
+        leaving = asyncio.create_task(self._consumer.stop())
+        await asyncio.wait({leaving}, timeout=_LEAVE_SECONDS)
+        if leaving.done() and not leaving.cancelled():
+            leaving.result()
+            return
+        log.warning("the consumer did not leave its group in time and is cut off")
+        leaving.cancel()
+        await self._consumer._client.close()  # noqa: SLF001
+        await asyncio.wait({leaving}, timeout=_CANCEL_SECONDS)
 
     async def next_batch(self, *, limit: int, wait: timedelta, without: Collection[int] = ()) -> Sequence[Entry]:
         loop = asyncio.get_running_loop()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
+from contextlib import AsyncExitStack
 from datetime import datetime, timedelta
 
 import structlog
@@ -21,6 +22,7 @@ from shared.model.change import SHARDS, Change, shard_of
 from shared.runtime.overflow import Overflow, PutAside
 from shared.runtime.runner import Job
 from shared.runtime.scheduler import Scheduler
+from shared.runtime.stopping import until_stopped
 from shared.runtime.workspaces import Used, Workspaces
 from shared.store import sweeps, waiting
 from shared.store.database import Database, StoreUnreachable
@@ -38,6 +40,9 @@ _COMMIT_EVERY = timedelta(milliseconds=50)
 _BREATH = timedelta(milliseconds=5)
 _FULL = 4000
 _DRAIN = timedelta(seconds=6)
+# In seconds: for the turn in which a stop is heard, and for leaving a group that was not joined yet.
+_LAST_TURN = 2.0
+_LEAVING = 12.0
 # A burst that tells every record once is answered by one listing, begun when it has calmed down for a moment.
 BURST = timedelta(seconds=2)
 
@@ -106,6 +111,8 @@ class Consumer:
         self._retries: set[asyncio.Task[None]] = set()
         self._store_away_since: float | None = None
         self._fatal: BaseException | None = None
+        self._stop = asyncio.Event()
+        self._drained = False
         self._burst_until: dict[str, datetime] = {}
         self._committed_at = float("-inf")
         self._overflow = Overflow(
@@ -129,16 +136,24 @@ class Consumer:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Consume until `stop` is set, then settle what runs and commit it."""
-        async with self._log.subscribe(
-            group=GROUP, on_assigned=self._assigned, on_revoked=self._revoked
-        ) as subscription:
+        self._stop = stop
+        async with AsyncExitStack() as stack:
+            joining = self._log.subscribe(group=GROUP, on_assigned=self._assigned, on_revoked=self._revoked)
+            # Joining a group that is being rearranged may take more than a minute.
+            entering = stack.enter_async_context(joining)
+            subscription = await until_stopped(stop, entering, grace=0.0, cancel=_LEAVING)
+            if subscription is None:
+                return
             self._subscription = subscription
             try:
-                while not stop.is_set():
-                    await self._turn(subscription)
+                await until_stopped(stop, self._turns(subscription), grace=_LAST_TURN)
                 await self._drain(subscription)
             finally:
                 self._subscription = None
+
+    async def _turns(self, subscription: Subscription) -> None:
+        while not self._stop.is_set():
+            await self._turn(subscription)
 
     async def _turn(self, subscription: Subscription) -> None:
         if self._fatal is not None:
@@ -152,6 +167,8 @@ class Consumer:
         recently = self._clock.monotonic() - self._committed_at < _COMMIT_EVERY.total_seconds()
         wait = _BREATH if unread else _COMMIT_EVERY if recently else _POLL
         for entry in await subscription.next_batch(limit=_BATCH, wait=wait, without=unread):
+            if self._stop.is_set():
+                return  # the rest of the batch is read by whoever holds its shards next
             await self._accept(entry)
         if self.store_away:
             await self._look_for_store()
@@ -172,19 +189,26 @@ class Consumer:
     async def _drain(self, subscription: Subscription) -> None:
         self._scheduler.drop(lambda job: job.origin == "change")
         self._overflow.drop(range(SHARDS))
-        await self._overflow.rests(within=_DRAIN)
-        await self._scheduler.stop(within=_DRAIN.total_seconds())
-        await self._commit(subscription)
+        await asyncio.gather(
+            self._overflow.rests(within=_DRAIN), self._scheduler.stop(within=_DRAIN.total_seconds())
+        )
+        self._drained = True
+        try:
+            await self._commit(subscription)
+        except errors.Retryable as problem:
+            # What was settled is looked at again by the next holder, who finds nothing to do.
+            _log.info("stop.uncommitted", says=problem.message)
 
     async def _assigned(self, shards: frozenset[int]) -> None:
         _log.info("shards.assigned", shards=len(shards))
 
     async def _revoked(self, shards: frozenset[int]) -> None:
         """Start nothing new of these shards, let what runs end for some seconds, commit, let go."""
-        self._scheduler.drop(lambda job: shard_of(job.workspace_id) in shards)
-        self._overflow.drop(shards)
-        await self._overflow.rests(within=_DRAIN)
-        await self._scheduler.drained(shards, within=_DRAIN.total_seconds())
+        if not self._drained:
+            self._scheduler.drop(lambda job: shard_of(job.workspace_id) in shards)
+            self._overflow.drop(shards)
+            await self._overflow.rests(within=_DRAIN)
+            await self._scheduler.drained(shards, within=_DRAIN.total_seconds())
         if self._subscription is not None:
             await self._commit(self._subscription)
         self._prefix.forget(shards)
@@ -198,6 +222,8 @@ class Consumer:
             except StoreUnreachable as problem:
                 self.store_went_away(problem)
                 await self._wait_for_store()
+                if self._stop.is_set():
+                    return  # not settled
             else:
                 return
 
@@ -277,8 +303,8 @@ class Consumer:
             _log.warning("store.away", problem=problem.message, way_out=problem.way_out)
 
     async def _wait_for_store(self) -> None:
-        """Keep the membership alive while an entry in hand waits for the store."""
-        while self.store_away:
+        """Keep the membership alive while an entry in hand waits for the store, or for a stop."""
+        while self.store_away and not self._stop.is_set():
             if self._subscription is not None:
                 self._subscription.pause()
                 await self._subscription.next_batch(limit=1, wait=_POLL)

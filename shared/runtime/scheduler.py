@@ -12,9 +12,14 @@ from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import structlog
+
 from shared.flows.context import Outcome
 from shared.model.change import shard_of
 from shared.runtime.runner import Job
+from shared.runtime.stopping import CANCEL_SECONDS
+
+_log = structlog.get_logger("puente.sync")
 
 Key = tuple[str, str, str, str]
 # A round of the loop may take this long, in seconds, before workspaces with much work are held back.
@@ -112,15 +117,22 @@ class Scheduler:
                 await asyncio.sleep(0)
 
     async def stop(self, *, within: float) -> None:
-        """Start nothing new, let what runs end, cut off what does not end in time."""
+        """Start nothing new, let what runs end, cut off what does not end in time.
+
+        What does not even end when it is cancelled (a rollback that waits for a database which stands still) is
+        left behind: it settles nothing any more.
+        """
         self._stopping = True
         self.drop(lambda _job: True)
-        if self._tasks:
-            _, late = await asyncio.wait(set(self._tasks), timeout=within)
-            for task in late:
-                task.cancel()
-            if late:
-                await asyncio.wait(late)
+        if not self._tasks:
+            return
+        _, late = await asyncio.wait(set(self._tasks), timeout=within)
+        for task in late:
+            task.cancel()
+        if late:
+            _, stuck = await asyncio.wait(late, timeout=CANCEL_SECONDS)
+            if stuck:
+                _log.warning("stop.left_behind", looks=len(stuck))
 
     def _start_some(self) -> None:
         turns = len(self._queued)

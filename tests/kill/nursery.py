@@ -7,6 +7,7 @@ environment, output files and a life of its own, and `kill -9` ends it as it end
 
 from __future__ import annotations
 
+import asyncio
 import ctypes
 import importlib
 import os
@@ -15,16 +16,22 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from multiprocessing import get_context
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
+from types import FrameType
 from typing import Final
 
-from tests.support.processes import Process, clean_environment
+from tests.support.processes import STOP_WITHIN, Process, ProcessStuck, clean_environment
 
 _PR_SET_PDEATHSIG: Final = 1
 SABOTAGE: Final = "RIG_SABOTAGE"
+_TELL: Final = signal.SIGUSR2
+_TELLING_SECONDS: Final = 3.0
+_TASKS: Final = "--- tasks of a process that does not end\n"
 
 _nursery = get_context("forkserver")
 _nursery.set_forkserver_preload(["tests.kill.warm", "tests.kill.nursery"])
@@ -59,6 +66,21 @@ class Forked(Process):
         child = _nursery.Process(target=_live, args=(self._birth,))
         child.start()
         self._child = _Child(child)
+
+    def stop(self, *, within: timedelta = STOP_WITHIN, by: signal.Signals = signal.SIGTERM) -> int:
+        """As `Process.stop`; what a process that does not end was doing is in the message, task by task."""
+        child = self._started()
+        child.send_signal(by)
+        try:
+            return child.wait(timeout=within.total_seconds())
+        except subprocess.TimeoutExpired:
+            self._signal(_TELL)
+            with suppress(subprocess.TimeoutExpired):
+                child.wait(timeout=_TELLING_SECONDS)
+            told = self.errors().partition(_TASKS)[2] or self.tail()
+            self.kill9()
+            late = f"{self.name} did not stop within {within.total_seconds():g} s of {by.name}"
+            raise ProcessStuck(f"{late}\n{told}") from None
 
     def kill9(self) -> None:
         self._signal(signal.SIGKILL)
@@ -127,9 +149,18 @@ def _live(birth: Birth) -> None:
     os.environ.clear()
     os.environ.update(birth.env)
     os.chdir(birth.cwd)
+    signal.signal(_TELL, _tell)
     sabotage = birth.env.get(SABOTAGE, "")
     if sabotage:
         importlib.import_module("tests.kill.sabotage").apply(sabotage)
     sys.argv = [birth.module, *birth.arguments]
     sys.modules.pop(birth.module, None)
     runpy.run_module(birth.module, run_name="__main__", alter_sys=True)
+
+
+def _tell(_number: int, _frame: FrameType | None) -> None:
+    """Write down where every task of this process is."""
+    sys.stderr.write(_TASKS)
+    for task in asyncio.all_tasks():
+        task.print_stack(file=sys.stderr)
+        sys.stderr.write(f"  {task!r}\n")

@@ -7,11 +7,13 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import timedelta
 from time import monotonic
 from typing import Final
 
 import psutil
 
+from services.ending import STOP_LIMIT
 from tests.kill.place import CALM, SOON, Place, Service
 from tests.kill.plan import AIMED, Fault, Plan, Strike
 from tests.kill.vendors import Refused
@@ -19,6 +21,8 @@ from tests.support.processes import ProcessDied, ProcessStuck
 
 _LOOK: Final = 0.05
 _FROZEN_BY_ITSELF: Final = 4.0
+_STOPPED: Final = STOP_LIMIT + timedelta(seconds=10)
+"""A process ends itself at its limit; starting the thread that does may take a while on a busy machine."""
 _UNREACHABLE: Final = 5
 """The exit code of a service that reaches no store or no log when it starts: its supervisor tries again."""
 
@@ -83,15 +87,33 @@ class Striker:
         for service in self._place.services.values():
             if service.process is not None and service.running:
                 service.process.thaw()
-                try:
-                    await asyncio.to_thread(service.process.stop, within=SOON)
-                except ProcessStuck as stuck:
-                    self.tally.ends.append(str(stuck))
+                await self._stop(service)
             service.start(**CALM)
         for service in self._place.services.values():
             began = monotonic()
             await service.ready()
             self.tally.recovered(f"{service.name} at the end", monotonic() - began)
+
+    async def _stop(self, service: Service) -> None:
+        """Stop it as a supervisor does. On its way out it may pass the failpoint at which it dies or freezes."""
+        assert service.process is not None
+        stopping = asyncio.create_task(asyncio.to_thread(service.process.stop, within=_STOPPED))
+        while not stopping.done():
+            await asyncio.wait({stopping}, timeout=_LOOK)
+            if _is_stopped(service):
+                self._thaw_itself(service)
+        try:
+            if stopping.result() != 0:
+                self._count_end(service)
+        except ProcessStuck as stuck:
+            self.tally.ends.append(str(stuck))
+
+    def _thaw_itself(self, service: Service) -> None:
+        """Let a process run on that a failpoint has frozen."""
+        self.tally.freezes[f"{service.name}: {service.failpoints.partition(':')[0]}"] += 1
+        assert service.process is not None
+        service.process.thaw()
+        service.failpoints = ""
 
     # Strikes
 
@@ -174,10 +196,7 @@ class Striker:
                     since = frozen.setdefault(service.name, monotonic())
                     if monotonic() - since >= _FROZEN_BY_ITSELF:
                         del frozen[service.name]
-                        self.tally.freezes[f"{service.name}: {service.failpoints.partition(':')[0]}"] += 1
-                        assert service.process is not None
-                        service.process.thaw()
-                        service.failpoints = ""
+                        self._thaw_itself(service)
 
     async def _again(self, service: Service, *, refused: bool) -> None:
         try:

@@ -19,7 +19,7 @@ from services.cli.demo.shop import Shop
 from services.cli.demo.stage import Stage, Step
 from services.cli.demo.story import Story
 from services.console import settings as console_settings
-from services.solo.main import stopped_by_signal
+from services.ending import stopped_by_signals
 from services.solo.running import PortTaken, Solo, running
 from shared import errors
 from shared.runtime import logging
@@ -67,7 +67,7 @@ def settings_in(data: Path) -> Settings:
 
 async def _play(cli: Cli, plot: type[Stage], data: Path, *, once: bool, port: int) -> int:
     async with AsyncExitStack() as stack:
-        stop = await stack.enter_async_context(stopped_by_signal())
+        stop = stack.enter_context(stopped_by_signals())
         solo = await _started(cli, stack, settings_in(data), port)
         box = solo.sandbox
         assert box is not None  # noqa: S101 - started with it

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from datetime import UTC, datetime
 
 import pytest
@@ -110,6 +111,25 @@ async def test_at_a_stop_nothing_new_starts_and_what_does_not_end_is_cut_off() -
     assert slow.cancelled()
     assert not late.done()
     assert bench.story == ["acme 1"]
+
+
+async def test_at_a_stop_what_swallows_its_cancellation_is_left_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shared.runtime.scheduler.CANCEL_SECONDS", 0.01)
+    over = asyncio.Event()
+
+    async def run(_: Job) -> list[Outcome]:
+        while not over.is_set():
+            with suppress(asyncio.CancelledError):
+                await over.wait()
+        return []
+
+    scheduler = Scheduler(run)
+    stubborn = scheduler.submit(job("1"))
+    await asyncio.sleep(0)
+    await asyncio.wait_for(scheduler.stop(within=0.01), 5)
+    assert not stubborn.done()
+    over.set()
+    assert await stubborn == []
 
 
 async def test_a_failure_reaches_whoever_waits_and_the_next_look_runs() -> None:
