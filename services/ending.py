@@ -15,6 +15,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from pathlib import Path
 from typing import Final
 
 import structlog
@@ -73,4 +74,6 @@ def _place_of(task: asyncio.Task[object]) -> str:
     coroutine = task.get_coro()
     name = getattr(coroutine, "__qualname__", "?")
     frames = task.get_stack(limit=1)
-    return f"{name}, line {frames[0].f_lineno}" if frames else name
+    if not frames:
+        return name
+    return f"{name} in {Path(frames[0].f_code.co_filename).name}, line {frames[0].f_lineno}"

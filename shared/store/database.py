@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -25,6 +25,7 @@ T = TypeVar("T")
 Unit = Callable[[AsyncConnection], Awaitable[T]]
 
 _TRIES = 4
+_CLOSE_SECONDS = 3.0
 _IDLE_IN_TRANSACTION_MS = 10_000
 
 
@@ -91,7 +92,10 @@ class Database:
         await self.run(_takes_writes)
 
     async def close(self) -> None:
-        await self._engine.dispose()
+        """Close every connection; a database that stands still does not answer to that, and is not waited for."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_CLOSE_SECONDS):
+                await self._engine.dispose()
 
     async def _attempt(self, unit: Unit[T], *, reads: bool = False) -> T:
         for left in range(_TRIES - 1, -1, -1):

@@ -75,9 +75,7 @@ async def _at_work(folder: Path) -> AsyncIterator[Place]:
 async def _stopped(here: Place) -> Sequence[int]:
     """The exit codes of all syncs, told to stop at once. Raises ProcessStuck for one beyond the bound."""
     processes = [process for name in SYNCS if (process := here.services[name].process) is not None]
-    return await asyncio.gather(
-        *(asyncio.to_thread(each.stop, within=STOP_LIMIT + _ENDING) for each in processes)
-    )
+    return await asyncio.gather(*(asyncio.to_thread(each.stop, within=STOP_LIMIT + _ENDING) for each in processes))
 
 
 async def _started(here: Place) -> None:

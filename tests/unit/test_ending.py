@@ -39,7 +39,7 @@ async def test_what_swallows_its_cancellation_is_cut_off(processes: Processes, b
     assert "swallowed" in process.output()
     said = process.output() + process.errors()
     assert "stop.cut_off" in said
-    assert "stubborn, line 6" in said
+    assert "stubborn in <string>, line 6" in said
 
 
 async def test_work_ends_with_its_result_or_its_error() -> None:
