@@ -32,10 +32,13 @@ _COLUMNS = (
 )
 
 
+_ADD = insert(_T)
+
+
 async def add(connection: AsyncConnection, rows: Sequence[Attempt]) -> None:
     if rows:
         await connection.execute(
-            insert(_T),
+            _ADD,
             [
                 {name: getattr(row, name) for name in _COLUMNS}
                 | {"day": row.day, "fields": list(row.fields), "change_ids": list(row.change_ids)}

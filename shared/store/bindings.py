@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from shared import errors
 from shared.store import tables
 from shared.store.rows import Binding, BindingState, PairBase, SideBase, SideName
-from shared.store.sql import chunks, padded
+from shared.store.sql import among, chunks
 
 _T = tables.binding
 
@@ -73,11 +73,14 @@ async def add(connection: AsyncConnection, binding: Binding) -> None:
     await connection.execute(insert(_T).values(_values(binding)))
 
 
+_ADD = insert(_T)
+
+
 async def add_many(connection: AsyncConnection, rows: Sequence[Binding]) -> None:
     """As `add`, for several, always in the same order: two processes do not wait for each other crosswise."""
     if rows:
         ordered = sorted(rows, key=lambda row: (row.bridge_id, row.entity, row.role, row.left_id, row.right_id))
-        await connection.execute(insert(_T), [_values(row) for row in ordered])
+        await connection.execute(_ADD, [_values(row) for row in ordered])
 
 
 async def save(
@@ -109,12 +112,7 @@ class BaseChange:
     state: BindingState | None = None
 
 
-_LOCK = (
-    select(_T.c.id, _T.c.version)
-    .where(_T.c.id.in_(bindparam("ids", expanding=True)))
-    .order_by(_T.c.id)
-    .with_for_update()
-)
+_LOCK = select(_T.c.id, _T.c.version).where(among(_T.c.id, "ids")).order_by(_T.c.id).with_for_update()
 _SAVE = (
     update(_T)
     .where(_T.c.id == bindparam("key"))
@@ -125,14 +123,21 @@ _SAVE = (
         updated_at=bindparam("moment"),
     )
 )
-_MOVE = update(_T).where(_T.c.id.in_(bindparam("ids", expanding=True))).values(version=_T.c.version + 1)
+_locked = (
+    select(_T.c.id, _T.c.version).where(among(_T.c.id, "ids")).order_by(_T.c.id).with_for_update().cte("locked")
+)
+_MOVE = update(_T).where(_T.c.id == _locked.c.id).values(version=_T.c.version + 1).returning(_T.c.id, _T.c.version)
 
 
 async def save_many(connection: AsyncConnection, changes: Sequence[tuple[BaseChange, datetime]]) -> None:
     """As `save`, for several. Raises Lost if somebody else changed one of them, or if one is named twice."""
     if not changes:
         return
-    await _lock(connection, [(change.binding.id, change.expected) for change, _ in changes])
+    ids = [change.binding.id for change, _ in changes]
+    held = await connection.execute(_LOCK, {"ids": ids})
+    _check(
+        [(row.id, row.version) for row in held], [(change.binding.id, change.expected) for change, _ in changes]
+    )
     rows = [
         {
             "key": change.binding.id,
@@ -149,18 +154,16 @@ async def save_many(connection: AsyncConnection, changes: Sequence[tuple[BaseCha
 async def move_many(connection: AsyncConnection, rows: Sequence[Binding]) -> None:
     """Move the versions, and nothing else, so that whoever read an older one starts over. Raises Lost."""
     if rows:
-        await _lock(connection, [(row.id, row.version) for row in rows])
-        await connection.execute(_MOVE, {"ids": padded(sorted(row.id for row in rows))})
+        moved = await connection.execute(_MOVE, {"ids": [row.id for row in rows]})
+        _check([(row.id, row.version - 1) for row in moved], [(row.id, row.version) for row in rows])
 
 
-async def _lock(connection: AsyncConnection, expected: Sequence[tuple[str, int]]) -> None:
-    """Lock these bindings, always in the same order, so that two processes do not wait for each other crosswise.
+def _check(found: Sequence[tuple[str, int]], expected: Sequence[tuple[str, int]]) -> None:
+    """Raises Lost if a binding has not the expected version, or is named twice.
 
-    Raises Lost if one has not the expected version, or is named twice.
+    They were locked in the order of their ids, so that two processes do not wait for each other crosswise.
     """
-    ids = padded(sorted(binding_id for binding_id, _ in expected))
-    rows = await connection.execute(_LOCK, {"ids": ids})
-    if sorted((row.id, row.version) for row in rows) != sorted(expected):
+    if sorted(found) != sorted(expected):
         raise errors.Lost("Another process changed this pair first.")
 
 

@@ -31,7 +31,7 @@ from shared.connectors.budgets import budget_key
 from shared.connectors.contract import Access, Limits
 from shared.store import tables
 from shared.store.database import Database
-from shared.store.sql import insert_or_ignore, padded
+from shared.store.sql import among, insert_or_ignore
 
 Purpose = Literal["live", "bulk", "unbound"]
 
@@ -230,7 +230,7 @@ class LeasedBudget:
         return key
 
 
-_LOCK = select(_T).where(_T.c.key.in_(bindparam("names", expanding=True))).order_by(_T.c.key).with_for_update()
+_LOCK = select(_T).where(among(_T.c.key, "names")).order_by(_T.c.key).with_for_update()
 _CHARGE = update(_T).where(_T.c.key == bindparam("name")).values(slots=bindparam("charged"))
 
 
@@ -249,7 +249,7 @@ class Asked:
 
     @staticmethod
     async def together(connection: AsyncConnection, units: Sequence[Asked]) -> Sequence[Lease]:
-        names = padded(sorted({unit.name for unit in units}))
+        names = sorted({unit.name for unit in units})
         rows = {row.key: row for row in await connection.execute(_LOCK, {"names": names})}
         missing = sorted({unit.name for unit in units} - rows.keys())
         if missing:

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, ClassVar
 
 import msgspec
-from sqlalchemy import Row, bindparam, case, insert, select, update
+from sqlalchemy import Row, case, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared import errors
@@ -16,7 +16,7 @@ from shared.keys import StoreKeys, WorkspaceKeys
 from shared.model.change import shard_of
 from shared.store import tables
 from shared.store.rows import Account, Bridge, FlowRow, FlowState, PauseCause, Workspace
-from shared.store.sql import padded
+from shared.store.sql import among
 
 _W, _A, _B, _F = tables.workspace, tables.account, tables.bridge, tables.flow
 
@@ -178,7 +178,7 @@ async def touch(connection: AsyncConnection, workspace_id: str) -> None:
     await connection.execute(update(_W).where(_W.c.id == workspace_id).values(version=_W.c.version + 1))
 
 
-_VERSIONS = select(_W.c.id, _W.c.version).where(_W.c.id.in_(bindparam("ids", expanding=True)))
+_VERSIONS = select(_W.c.id, _W.c.version).where(among(_W.c.id, "ids"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,7 +191,7 @@ class VersionOf:
 
     @staticmethod
     async def together(connection: AsyncConnection, units: Sequence[VersionOf]) -> Sequence[int | None]:
-        rows = await connection.execute(_VERSIONS, {"ids": padded([unit.workspace_id for unit in units])})
+        rows = await connection.execute(_VERSIONS, {"ids": [unit.workspace_id for unit in units]})
         versions = {row.id: row.version for row in rows}
         return [versions.get(unit.workspace_id) for unit in units]
 

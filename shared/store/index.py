@@ -7,15 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Select, delete, func, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.store import tables
 from shared.store.rows import Seen, SideName
-from shared.store.sql import any_of, chunks, key_values, padded, upsert
+from shared.store.sql import chunks, given, rows_of, upsert
 
 _S = tables.seen
 _K = tables.match_key
@@ -50,19 +49,24 @@ async def save(connection: AsyncConnection, rows: Sequence[Seen]) -> None:
     await upsert(connection, _K, [dict(zip(names, key, strict=True)) | {"key_hash": it} for key, it in changed])
 
 
+_asked = given("account_id", "resource", "record_id")
+_KNOWN = select(_K).select_from(
+    _asked.join(
+        _K,
+        (_K.c.account_id == _asked.c.account_id)
+        & (_K.c.resource == _asked.c.resource)
+        & (_K.c.record_id == _asked.c.record_id),
+    )
+)
+
+
 async def _known_keys(connection: AsyncConnection, rows: Sequence[Seen]) -> dict[tuple[str, str, str, str], str]:
     """What the index has of these records (in order): {(account, resource, record id, key name): hash}."""
-    known: dict[tuple[str, str, str, str], str] = {}
-    for some in chunks(list(dict.fromkeys(map(_place, rows))), 128):
-        places = padded(some)
-        for row in await connection.execute(_known(len(places)), key_values(places)):
-            known[(row.account_id, row.resource, row.record_id, row.key_name)] = row.key_hash
-    return known
-
-
-@lru_cache
-def _known(size: int) -> Select[Any]:
-    return select(_K).where(any_of((_K.c.account_id, _K.c.resource, _K.c.record_id), size))
+    places = list(dict.fromkeys(map(_place, rows)))
+    if not places:
+        return {}
+    found = await connection.execute(_KNOWN, {"given": rows_of(places)})
+    return {(row.account_id, row.resource, row.record_id, row.key_name): row.key_hash for row in found}
 
 
 def _place(row: Seen) -> tuple[str, str, str]:

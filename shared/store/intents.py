@@ -11,18 +11,19 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import Row, bindparam, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Row, Text, delete, func, insert, literal, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared import errors
 from shared.model.change import SHARDS, shard_of
 from shared.store import bindings, tables
 from shared.store.rows import Binding, Intent, SideName
-from shared.store.sql import padded
+from shared.store.sql import among
 
 _T = tables.intent
 _K = tables.intent_key
 _ID = "id:"
+_UPDATE = "update/"
 
 
 def create_subject(bridge_id: str, entity: str, role: str, side: SideName, source_id: str) -> str:
@@ -30,17 +31,26 @@ def create_subject(bridge_id: str, entity: str, role: str, side: SideName, sourc
 
 
 def update_subject(binding_id: str) -> str:
-    return f"update/{binding_id}"
+    return f"{_UPDATE}{binding_id}"
+
+
+def update_subject_of(binding_id: ColumnElement[str]) -> ColumnElement[str]:
+    """As `update_subject`, for a column."""
+    return literal(_UPDATE, Text()).concat(binding_id)
+
+
+_OPEN = insert(_T)
+_HOLD = insert(_K)
 
 
 async def open_intent(
     connection: AsyncConnection, intent: Intent, *, scope: str = "", keys: Mapping[str, str] | None = None
 ) -> None:
     """Save a new intent. Raises IntegrityError (Lost, outside) if one is open or a match key is held."""
-    await connection.execute(insert(_T), [_values(intent)])
+    await connection.execute(_OPEN, [_values(intent)])
     if keys:
         await connection.execute(
-            insert(_K),
+            _HOLD,
             [
                 {"scope": scope, "key_hash": f"{name}:{digest}", "intent_id": intent.id}
                 for name, digest in keys.items()
@@ -95,8 +105,11 @@ async def by_subject(connection: AsyncConnection, subject: str) -> Intent | None
     return None if row is None else _intent(row)
 
 
+_OF_SUBJECTS = select(_T).where(among(_T.c.subject, "subjects"))
+
+
 async def by_subjects(connection: AsyncConnection, subjects: Sequence[str]) -> list[Intent]:
-    rows = await connection.execute(select(_T).where(_T.c.subject.in_(list(subjects))))
+    rows = await connection.execute(_OF_SUBJECTS, {"subjects": subjects})
     return [_intent(row) for row in rows]
 
 
@@ -147,23 +160,21 @@ async def close(connection: AsyncConnection, intent: Intent) -> None:
     await connection.execute(delete(_K).where(_K.c.intent_id == intent.id))
 
 
-_CLOSE = (
-    delete(_T).where(_T.c.id.in_(bindparam("ids", expanding=True))).returning(_T.c.id, _T.c.version, _T.c.owner)
-)
-_FREE_KEYS = delete(_K).where(_K.c.intent_id.in_(bindparam("ids", expanding=True)))
+_CLOSE = delete(_T).where(among(_T.c.id, "ids")).returning(_T.c.id, _T.c.version, _T.c.owner)
+_FREE_KEYS = delete(_K).where(among(_K.c.intent_id, "ids"))
 
 
 async def close_many(connection: AsyncConnection, intents: Sequence[Intent]) -> None:
     """As `close`, for several. Raises Lost if one of them is no longer the one that we hold, or is named twice."""
     if not intents:
         return
-    rows = await connection.execute(_CLOSE, {"ids": padded([intent.id for intent in intents])})
+    rows = await connection.execute(_CLOSE, {"ids": [intent.id for intent in intents]})
     gone = sorted((row.id, row.version, row.owner) for row in rows)
     if gone != sorted((intent.id, intent.version, intent.owner) for intent in intents):
         raise errors.Lost("Another process took this write over.")
     creates = [intent.id for intent in intents if intent.kind == "create"]
     if creates:
-        await connection.execute(_FREE_KEYS, {"ids": padded(creates)})
+        await connection.execute(_FREE_KEYS, {"ids": creates})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,7 +220,7 @@ class OpenUpdate:
         await bindings.move_many(connection, [unit.binding for unit in units if unit.binding is not None])
         opened = [unit.intent for unit in units if unit.intent is not None]
         if opened:
-            await connection.execute(insert(_T), [_values(intent) for intent in opened])
+            await connection.execute(_OPEN, [_values(intent) for intent in opened])
         return [None] * len(units)
 
 

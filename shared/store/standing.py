@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, and_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.store import bindings, intents, tables, waiting
 from shared.store.rows import Binding, Intent, SideName, Waiting
-from shared.store.sql import any_of, key_values, padded
+from shared.store.sql import given, rows_of
 
-_B, _W = tables.binding, tables.waiting
+_B, _I, _W = tables.binding, tables.intent, tables.waiting
 _SIDES: tuple[SideName, ...] = ("left", "right")
 _Key = tuple[str, str, str, str]
 
@@ -30,7 +29,7 @@ class Standing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LookUp:
-    """Asks for the standing of a record; that of many records is told by the same four statements."""
+    """Asks for the standing of a record; that of many records is told by one statement for each side."""
 
     flow_id: str
     account_id: str
@@ -58,45 +57,62 @@ class LookUp:
 
     @staticmethod
     async def together(connection: AsyncConnection, units: Sequence[LookUp]) -> Sequence[Standing]:
-        waits = await _waiting(connection, units)
-        pairs = await _bindings(connection, units)
-        bound = [pairs.get((unit.side, unit.binding_key)) for unit in units]
-        subjects = [unit.subjects(binding) for unit, binding in zip(units, bound, strict=True)]
-        found = await intents.by_subjects(connection, padded([name for names in subjects for name in names]))
-        under_way = {intent.subject: intent for intent in found}
-        return [
-            Standing(
-                waiting=waits.get(unit.waiting_key),
-                binding=binding,
-                intents=[under_way[name] for name in names if name in under_way],
-            )
-            for unit, binding, names in zip(units, bound, subjects, strict=True)
-        ]
+        found: dict[int, Standing] = {}
+        for side in _SIDES:
+            asked = {at: unit for at, unit in enumerate(units) if unit.side == side}
+            if asked:
+                found |= await _standing(connection, side, asked)
+        return [found[at] for at in range(len(units))]
 
 
-async def _waiting(connection: AsyncConnection, units: Sequence[LookUp]) -> dict[_Key, Waiting]:
-    keys = padded([unit.waiting_key for unit in units])
-    rows = await connection.execute(_waiting_of(len(keys)), key_values(keys))
-    return {waiting.place(row): row for row in map(waiting.waiting_of, rows)}
+async def _standing(
+    connection: AsyncConnection, side: SideName, units: Mapping[int, LookUp]
+) -> dict[int, Standing]:
+    """How these records of one side stand. What waits or is under way is rare, and read apart where it is met."""
+    given_rows = [
+        (str(at), *unit.waiting_key, unit.bridge_id, unit.entity, unit.role, unit.subjects(None)[0])
+        for at, unit in units.items()
+    ]
+    rows = (await connection.execute(_LOOK_UP[side], {"given": rows_of(given_rows)})).all()
+    waits = await waiting.by_ids(connection, [row.waiting_id for row in rows if row.waiting_id is not None])
+    subjects = {row.subject for row in rows if row.subject is not None}
+    under_way = (
+        {each.subject: each for each in await intents.by_subjects(connection, sorted(subjects))}
+        if subjects
+        else {}
+    )
+    standing: dict[int, Standing] = {}
+    for row in rows:
+        at = int(row.at)
+        known = standing.get(at)
+        if known is None:
+            binding = bindings.binding_of(row) if row.id is not None else None
+            known = Standing(waiting=waits.get(row.waiting_id), binding=binding, intents=[])
+        if row.subject in under_way:
+            known = replace(known, intents=[*known.intents, under_way[row.subject]])
+        standing[at] = known
+    return standing
 
 
-async def _bindings(connection: AsyncConnection, units: Sequence[LookUp]) -> dict[tuple[SideName, _Key], Binding]:
-    found: dict[tuple[SideName, _Key], Binding] = {}
-    for side in _SIDES:
-        keys = padded([unit.binding_key for unit in units if unit.side == side])
-        if keys:
-            rows = await connection.execute(_bindings_of(side, len(keys)), key_values(keys))
-            for pair in map(bindings.binding_of, rows):
-                found[side, (pair.bridge_id, pair.entity, pair.role, pair.id_of(side))] = pair
-    return found
+def _look_up(side: SideName) -> Select[Any]:
+    asked = given("at", "flow_id", "account_id", "resource", "record_id", "bridge_id", "entity", "role", "subject")
+    own_id = _B.c.left_id if side == "left" else _B.c.right_id
+    waits = and_(
+        _W.c.flow_id == asked.c.flow_id,
+        _W.c.account_id == asked.c.account_id,
+        _W.c.resource == asked.c.resource,
+        _W.c.record_id == asked.c.record_id,
+    )
+    bound = and_(
+        _B.c.bridge_id == asked.c.bridge_id,
+        _B.c.entity == asked.c.entity,
+        _B.c.role == asked.c.role,
+        own_id == asked.c.record_id,
+    )
+    under_way = _I.c.subject.in_([asked.c.subject, intents.update_subject_of(_B.c.id)])
+    return select(asked.c.at, _W.c.id.label("waiting_id"), _I.c.subject, _B).select_from(
+        asked.outerjoin(_W, waits).outerjoin(_B, bound).outerjoin(_I, under_way)
+    )
 
 
-@lru_cache
-def _waiting_of(size: int) -> Select[Any]:
-    return select(_W).where(any_of((_W.c.flow_id, _W.c.account_id, _W.c.resource, _W.c.record_id), size))
-
-
-@lru_cache
-def _bindings_of(side: SideName, size: int) -> Select[Any]:
-    record_id = _B.c.left_id if side == "left" else _B.c.right_id
-    return select(_B).where(any_of((_B.c.bridge_id, _B.c.entity, _B.c.role, record_id), size))
+_LOOK_UP: Mapping[SideName, Select[Any]] = {side: _look_up(side) for side in _SIDES}

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from shared.model.change import shard_of
 from shared.store import tables
 from shared.store.rows import PERSON, Reason, Waiting
-from shared.store.sql import chunks, insert_or_ignore, upsert
+from shared.store.sql import among, chunks, insert_or_ignore, upsert
 
 _T = tables.waiting
 KEPT_IDS = 20
@@ -29,6 +29,16 @@ async def find(
 async def by_id(connection: AsyncConnection, waiting_id: str) -> Waiting | None:
     row = (await connection.execute(select(_T).where(_T.c.id == waiting_id))).first()
     return None if row is None else waiting_of(row)
+
+
+_OF_IDS = select(_T).where(among(_T.c.id, "ids"))
+
+
+async def by_ids(connection: AsyncConnection, ids: Sequence[str]) -> dict[str, Waiting]:
+    """Those of these rows that wait still, by id."""
+    if not ids:
+        return {}
+    return {row.id: waiting_of(row) for row in await connection.execute(_OF_IDS, {"ids": ids})}
 
 
 async def put(connection: AsyncConnection, row: Waiting) -> None:
