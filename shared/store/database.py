@@ -42,6 +42,11 @@ class Database:
         self._url = database_url(url)
         self._engine = _engine(self._url, statement_limit)
         self._is_sqlite = self._url.get_backend_name() == "sqlite"
+        # In PostgreSQL each statement of a transaction that only reads sees what is committed when it begins, as
+        # it does alone: to begin and end one would only be two more round trips.
+        self._reading = (
+            self._engine if self._is_sqlite else self._engine.execution_options(isolation_level="AUTOCOMMIT")
+        )
         # One writer at a time in this process: SQLite has one write lock, and waiting here costs no busy loop.
         self._writer = asyncio.Lock()
         self._groups: dict[type, Group[Any]] = {}
@@ -115,7 +120,7 @@ class Database:
 
     @asynccontextmanager
     async def _transaction(self, *, reads: bool) -> AsyncIterator[AsyncConnection]:
-        async with self._engine.connect() as connection:
+        async with (self._reading if reads else self._engine).connect() as connection:
             if self._is_sqlite:
                 await connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
             try:
