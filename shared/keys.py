@@ -40,8 +40,11 @@ _LENGTH = struct.Struct(">I")
 Randomness = Callable[[int], bytes]
 
 
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
+
+
 def _encode(raw: bytes) -> str:
-    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+    return binascii.b2a_base64(raw, newline=False).translate(_URL_SAFE, b"=").decode()
 
 
 def _decode(text: str) -> bytes:

@@ -46,7 +46,7 @@ class FlowContext:
     """One flow of one workspace, with its accounts' sessions open.
 
     `siblings` are the flows of the same bridge by entity, for links between records. `hashes` is what one look has
-    hashed already: {(field, normal form): hash}.
+    hashed already: {(field, normal form): hash}; `blank` the same of empty fields, which say nothing, and kept.
     """
 
     row: FlowRow
@@ -57,6 +57,7 @@ class FlowContext:
     sessions: Mapping[Side, Session]
     siblings: Mapping[str, FlowContext] = field(default_factory=dict, repr=False)
     hashes: dict[tuple[str, str], str] | None = field(default=None, repr=False, compare=False)
+    blank: dict[tuple[str, str], str] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def options(self) -> Options:
@@ -118,14 +119,15 @@ class FlowContext:
 
     def digester(self, entity: EntityType, *, version: int = NORMALISER) -> Callable[[str, Value], str]:
         """The keyed hash of a field's normal form; the same value hashes equal on both sides of a workspace."""
-        keys, country = self.workspace.keys, self.workspace.country
-        hashes = self.hashes if self.hashes is not None else {}
+        keys, country, fields = self.workspace.keys, self.workspace.country, entity.fields
+        hashes, blank = self.hashes if self.hashes is not None else {}, self.blank
 
         def digest(name: str, value: Value) -> str:
-            text = normal(entity.fields[name], value, country=country, version=version)
-            known = hashes.get((name, text))
+            place = (name, normal(fields[name], value, country=country, version=version))
+            kept = hashes if place[1] else blank
+            known = kept.get(place)
             if known is None:
-                known = hashes[name, text] = keys.digest(name, text)
+                known = kept[place] = keys.digest(*place)
             return known
 
         return digest

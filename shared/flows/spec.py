@@ -112,11 +112,16 @@ class TwoWay(FlowSpec):
     may_clear: tuple[str, ...] = ()
     create_when: Mapping[Side, CreateWhen] = field(default_factory=dict)
     id_field: IdField | None = None
+    _shared: tuple[str, ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        left, right = self.left.resource.columns, self.right.resource.columns
+        shared = tuple(name for name in self.entity.fields if name in left and name in right)
+        object.__setattr__(self, "_shared", shared)
 
     def shared_fields(self) -> tuple[str, ...]:
         """The fields that both ends have, in the order of the entity."""
-        left, right = self.left.resource.columns, self.right.resource.columns
-        return tuple(name for name in self.entity.fields if name in left and name in right)
+        return self._shared
 
     def winner_of(self, name: str, options: Options) -> Side:
         chosen = options.get("winner")

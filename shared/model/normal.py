@@ -11,9 +11,11 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Callable, Mapping
 from datetime import date
 from decimal import Decimal
 from functools import lru_cache
+from typing import Final
 from urllib.parse import urlsplit
 
 import phonenumbers
@@ -22,7 +24,7 @@ from stdnum.eu import vat
 from stdnum.exceptions import ValidationError
 
 from shared.model import phones
-from shared.model.record import Field, Value
+from shared.model.record import Field, FieldKind, Value
 
 NORMALISER = 2
 PREVIOUS = 1
@@ -45,30 +47,26 @@ def normal(field: Field, value: Value, *, country: str, version: int = NORMALISE
         return _number(value)
     if isinstance(value, date):
         return value.isoformat()
-    text = unicodedata.normalize("NFC", value).strip()
-    match field.kind:
-        case "long_text":
-            return "\n".join(line.rstrip() for line in text.splitlines())
-        case "email":
-            return text.casefold()
-        case "phone":
-            return _phone(text, country) if version == NORMALISER else _one_phone(text, country)
-        case "tax_no":
-            return tax_number(text, country)
-        case "country" | "currency":
-            return text.upper()
-        case "words":
-            return ",".join(sorted({word.strip().casefold() for word in text.split(",") if word.strip()}))
-        case "account_no":
-            return _PUNCTUATION.sub("", text.upper())
-        case "money":
-            return _number(Decimal(text)) if text else ""
-        case "document_link":
-            return document_key(text)
-        case "url" | "link" | "code":
-            return text
-        case _:
-            return _SPACES.sub(" ", text)
+    text = (value if value.isascii() else unicodedata.normalize("NFC", value)).strip()
+    if not text:
+        return ""
+    if field.kind == "phone":
+        return _phone(text, country) if version == NORMALISER else _one_phone(text, country)
+    if field.kind == "tax_no":
+        return tax_number(text, country)
+    return _FORMS.get(field.kind, _one_line)(text)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _lines(text: str) -> str:
+    return "\n".join(line.rstrip() for line in text.splitlines())
+
+
+def _words(text: str) -> str:
+    return ",".join(sorted({word.strip().casefold() for word in text.split(",") if word.strip()}))
 
 
 def is_empty(value: Value) -> bool:
@@ -90,6 +88,7 @@ def _number(value: Decimal) -> str:
     return "0" if plain in {"-0", "0"} else plain
 
 
+@lru_cache(maxsize=16_384)
 def _phone(text: str, country: str) -> str:
     """The numbers in E.164, with extensions, then the words beside them; only words if no number can be read."""
     found = phones.numbers_in(text, (country,))
@@ -100,6 +99,21 @@ def _phone(text: str, country: str) -> str:
     if not found:
         return _SPACES.sub(" ", text).casefold()
     return "|".join([",".join(map(str, found)), *said])
+
+
+_FORMS: Final[Mapping[FieldKind, Callable[[str], str]]] = {
+    "long_text": _lines,
+    "email": str.casefold,
+    "country": str.upper,
+    "currency": str.upper,
+    "words": _words,
+    "account_no": lambda text: _PUNCTUATION.sub("", text.upper()),
+    "money": lambda text: _number(Decimal(text)),
+    "document_link": document_key,
+    "url": str,
+    "link": str,
+    "code": str,
+}
 
 
 @lru_cache(maxsize=16_384)

@@ -15,11 +15,12 @@ def of(entity: EntityType, fields: Fields, names: Sequence[str], *, country: str
     countries = (country, home if isinstance(home, str) else "")
     found: dict[str, str] = {}
     for name in names:
-        value = fields.get(name)
+        kind = entity.fields[name].kind
+        value = fields.get(name) if kind in {"tax_no", "phone"} else None
         if not isinstance(value, str) or is_empty(value):
             continue
-        if entity.fields[name].kind == "tax_no" and not is_valid_anywhere(value, countries):
+        if kind == "tax_no" and not is_valid_anywhere(value, countries):
             found[name] = "carried as it stands, but it is no valid tax number; correct it in either system."
-        elif entity.fields[name].kind == "phone" and not phones.first(value, countries):
+        elif kind == "phone" and not phones.first(value, countries):
             found[name] = "carried as text, no number can be read in it; correct it in either system."
     return found
