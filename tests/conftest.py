@@ -2,7 +2,7 @@
 
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator, Mapping
-from contextlib import ExitStack, nullcontext
+from contextlib import ExitStack, asynccontextmanager, nullcontext
 from pathlib import Path
 from types import FrameType
 
@@ -207,13 +207,20 @@ def processes(tmp_path: Path) -> Iterator[Processes]:
         print(started.tails())  # noqa: T201 - pytest captures it, and shows it for a failed test only
 
 
-@pytest.fixture
-async def browser(pytestconfig: pytest.Config) -> AsyncIterator[Browser]:
+@asynccontextmanager
+async def open_browser(config: pytest.Config) -> AsyncIterator[Browser]:
     """A headless Chromium; without one the test is skipped, or fails where the browser is required."""
     try:
         program = browsers.find_chromium()
     except Unavailable as error:
         requirements.missing("browser", str(error))
     async with browsers.launched(program) as launched:
-        pytestconfig.stash[_servers]["Browser"] = f"Chromium {launched.version} ({program})"
+        config.stash[_servers]["Browser"] = f"Chromium {launched.version} ({program})"
         yield launched
+
+
+@pytest.fixture
+async def browser(pytestconfig: pytest.Config) -> AsyncIterator[Browser]:
+    """A browser for one test; see `open_browser`."""
+    async with open_browser(pytestconfig) as opened:
+        yield opened

@@ -22,6 +22,9 @@ from shared import errors
 _HERE: Final = Path(__file__).parent
 _log = structlog.get_logger("puente.console")
 
+PAGES: Final = (people, home, records, waits, replays, lag, plots, setup)
+"""The modules whose routers are the console."""
+
 _STATUS: Final[tuple[tuple[type[errors.PuenteError], int], ...]] = (
     (errors.Misconfigured, 422),
     (errors.Rejected, 422),
@@ -43,7 +46,7 @@ def create_app(console: Console) -> FastAPI:
     app.state.console = console
     app.add_middleware(Guard, is_https=console.settings.is_https)
     app.mount("/static", StaticFiles(directory=_HERE / "static"), name="static")
-    for module in (people, home, records, waits, replays, lag, plots, setup):
+    for module in PAGES:
         app.include_router(module.router)
     _add_health(app, console)
     handlers: dict[type[Exception], Callable[[Request, Exception], Awaitable[Response]]] = {

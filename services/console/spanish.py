@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from typing import Final
 
 _SENTENCES: Final = {
+    "What would happen": "Qué pasaría",
+    "What was found": "Lo encontrado",
+    "What was read and written": "Lo que se leyó y se escribió",
     "1. The two systems": "1. Los dos sistemas",
     "2. What is kept in step": "2. Lo que se mantiene igual",
     "3. What would happen, and the first load": "3. Qué pasaría, y la primera carga",

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
 import httpx
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, Page, StorageState, expect
 
+from services.console.people import People
 from services.console.settings import ConsoleSettings
 from services.solo.running import Solo, running
 from shared.runtime import logging
 from shared.runtime.settings import Settings
+from shared.runtime.workspaces import Used
+from shared.store.users import EVERYWHERE, Role
 from tests.support.waiting import until
 
 PASSWORD: Final = "tres palabras largas"
@@ -24,12 +27,13 @@ PATIENT: Final = 30_000
 
 @dataclass(slots=True, kw_only=True)
 class Office:
-    """What runs. `first` is the link that makes the first user."""
+    """What runs. `first` is the link that makes the first user; `cookies` are a browser's that is logged in."""
 
     solo: Solo
     url: str
     first: str
     http: httpx.AsyncClient
+    cookies: StorageState = field(default_factory=lambda: StorageState(cookies=[], origins=[]))
 
     @property
     def systems(self) -> Mapping[str, Mapping[str, str]]:
@@ -46,6 +50,30 @@ class Office:
         """What a vendor holds."""
         assert self.solo.sandbox is not None
         return list(self.solo.sandbox.world.account(system).tables[table].live())
+
+    async def sugester(self, **fields: str) -> None:
+        """Make a client with the vendor's own API."""
+        access = self.systems["sugester"]
+        body = {"api_token": access["token"], "client": fields}
+        (await self.http.post(f"{access['base_url']}/app/clients.json", json=body)).raise_for_status()
+
+    async def person(self, name: str, role: Role, *, locale: str = "en", everywhere: bool = False) -> None:
+        """Somebody who may log in with PASSWORD and has this role in the office's workspace, or everywhere."""
+        people = People(
+            database=self.solo.parts.database,
+            clock=self.solo.parts.clock,
+            new_id=self.solo.parts.new_id,
+            session_length=timedelta(hours=1),
+            idle=timedelta(hours=1),
+            new_token=lambda: "",
+        )
+        await people.add(name, PASSWORD, {EVERYWHERE if everywhere else "acme": role}, locale=locale)
+
+    async def used(self) -> Used:
+        """The workspace of the office as it stands now."""
+        found = await self.solo.parts.workspaces.get("acme", look_every=timedelta(0))
+        assert found is not None
+        return found
 
     async def bitfactura(self, method: str, path: str, **body: object) -> Any:
         """A call of the vendor's own API, as the shop owner's program makes it."""
@@ -71,10 +99,14 @@ async def open_office(folder: Path) -> AsyncIterator[Office]:
 
 @asynccontextmanager
 async def at_a_desk(
-    browser: Browser, office: Office, *, locale: str = "en-GB", width: int = 1200
+    browser: Browser, office: Office, *, locale: str = "en-GB", width: int = 1200, as_admin: bool = False
 ) -> AsyncIterator[Page]:
-    """A browser of its own; at the end nothing may have failed in it, nor left this machine."""
-    context = await browser.new_context(locale=locale, viewport={"width": width, "height": 900})
+    """A window of its own; at the end nothing may have failed in it, nor left this machine."""
+    context = await browser.new_context(
+        locale=locale,
+        viewport={"width": width, "height": 900},
+        storage_state=office.cookies if as_admin else None,
+    )
     page = await context.new_page()
     page.set_default_timeout(PATIENT)
     problems: list[str] = []
