@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -18,6 +18,8 @@ from services.solo.running import Solo, running
 from shared.runtime import logging
 from shared.runtime.settings import Settings
 from shared.runtime.workspaces import Used
+from shared.store import waiting
+from shared.store.rows import Reason, Waiting
 from shared.store.users import EVERYWHERE, Role
 from tests.support.waiting import until
 
@@ -68,6 +70,13 @@ class Office:
             new_token=lambda: "",
         )
         await people.add(name, PASSWORD, {EVERYWHERE if everywhere else "acme": role}, locale=locale)
+
+    async def waits(self, reason: Reason, count: int) -> Sequence[Waiting] | None:
+        """What waits for this reason, once there are so many."""
+        rows = await self.solo.parts.database.read(
+            lambda connection: waiting.of_workspace(connection, "acme", reason=reason)
+        )
+        return rows if len(rows) == count else None
 
     async def used(self) -> Used:
         """The workspace of the office as it stands now."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import httpx
 import pytest
 from playwright.async_api import Browser, Page, expect
@@ -15,6 +17,7 @@ from tests.browser.office import (
     client_there,
     log_in,
 )
+from tests.support.waiting import until
 
 TOO_WIDE = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
@@ -83,6 +86,8 @@ async def test_a_doubt_is_decided(page: Page, office: Office) -> None:
     await steering.pause(office.solo.parts, flow, reason="Two hands at once.", actor="test")
     await office.sugester(name="Bar Duda", email="duda@acme.example")
     await office.bitfactura("POST", "clients.json", client={"name": "Bar Duda", "city": "Toledo"})
+    # Both were seen, and with them their names.
+    await until(lambda: office.waits("paused", 2), within=timedelta(seconds=60), what="both wait")
     paused = (await office.used()).directory.flows[flow.id]
     await steering.resume(office.solo.parts, paused, actor="test")
     await page.goto(f"{office.url}/w/acme")
