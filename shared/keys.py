@@ -16,6 +16,7 @@ import hmac
 import os
 import re
 import struct
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -35,6 +36,8 @@ _PASSPHRASE_CONTEXT = b"puente keys"
 _KEY_ID = re.compile(r"[a-z0-9]{1,8}")
 _TOKEN_VERSION = 1
 _MAC_BYTES = 16
+LOOK_SECONDS = 1.0
+"""How long a process may go on with a ring that was changed meanwhile."""
 _LENGTH = struct.Struct(">I")
 
 Randomness = Callable[[int], bytes]
@@ -55,9 +58,9 @@ def _decode(text: str) -> bytes:
     return raw
 
 
-def generate_ring(randomness: Randomness = os.urandom) -> str:
+def generate_ring(randomness: Randomness = os.urandom, *, key_id: str = "k1") -> str:
     """A fresh ring with one key, in the form of the settings."""
-    return f"k1:{_encode(randomness(_KEY_BYTES))}"
+    return f"{key_id}:{_encode(randomness(_KEY_BYTES))}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +93,48 @@ class Ring:
             raise errors.Misconfigured(f"{setting} is empty.", setting=setting, way_out=way_out)
         return cls(next(iter(keys)), keys)
 
+    def now(self) -> Ring:
+        """What holds at this moment; a ring out of the environment stays as it is."""
+        return self
+
+    def with_key(self, _key_id: str) -> Ring:
+        return self
+
+
+class LiveRing:
+    """A ring that is read again while it is used: once a second, and at once when a key is named that it lacks.
+
+    So a key that one process puts in front is known to every other one the moment it meets it.
+    """
+
+    def __init__(
+        self, ring: Ring, reread: Callable[[], Ring | None], *, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        """`reread` answers the ring as it is now, or None when nothing changed since it was asked last."""
+        self._ring = ring
+        self._reread = reread
+        self._monotonic = monotonic
+        self._looked_at = monotonic()
+
+    def now(self) -> Ring:
+        """The ring as it was at most a second ago."""
+        if self._monotonic() - self._looked_at >= LOOK_SECONDS:
+            self._look()
+        return self._ring
+
+    def with_key(self, key_id: str) -> Ring:
+        """The ring; read again if it lacks this key."""
+        if key_id not in self._ring.keys:
+            self._look()
+        return self.now()
+
+    def _look(self) -> None:
+        self._looked_at = self._monotonic()
+        self._ring = self._reread() or self._ring
+
+
+AnyRing = Ring | LiveRing
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hook:
@@ -109,26 +154,44 @@ class _ForgedError(Exception):
 class DoorKeys:
     """Makes and reads hook tokens; derives the secrets that a vendor echoes."""
 
-    def __init__(self, ring: Ring) -> None:
-        self._ring = ring
+    def __init__(self, ring: AnyRing) -> None:
+        self._source = ring
+        self._ring = ring.now()
         # What was proven once need not be proven again: the same few hooks come all day.
         self._proven = lru_cache(maxsize=4096)(self._prove)
         self._secrets = lru_cache(maxsize=4096)(self._secret_of)
 
     def token(self, hook: Hook) -> str:
         """The token of a hook URL, under the current key. Ids are at most 255 bytes each."""
-        head = _token_head(hook, self._ring.current)
-        return _encode(head + self._token_mac(self._ring.current, head, hook.system))
+        ring = self._look()
+        head = _token_head(hook, ring.current)
+        return _encode(head + self._token_mac(ring.current, head, hook.system))
 
     def read(self, token: str, *, system: str) -> Hook | None:
         """The hook that an authentic token of this system names; None for anything else.
 
         The system is in the URL already, so the token proves it without carrying it.
         """
+        self._look()
         try:
             return self._proven(token, system)
         except _ForgedError:
             return None
+
+    def key_of(self, token: str, *, system: str) -> str | None:
+        """The id of the key that made an authentic token; None for anything else."""
+        if self.read(token, system=system) is None:
+            return None
+        return _read_head(_decode(token)[:-_MAC_BYTES], system)[1]
+
+    def _look(self, key_id: str = "") -> Ring:
+        """The ring as it is now; what was proven under another one is forgotten."""
+        ring = self._source.with_key(key_id) if key_id else self._source.now()
+        if ring is not self._ring:
+            self._ring = ring
+            self._proven.cache_clear()
+            self._secrets.cache_clear()
+        return ring
 
     def _prove(self, token: str, system: str) -> Hook:
         """The hook of an authentic token. Raises for any other, so that only authentic ones are remembered."""
@@ -140,18 +203,20 @@ class DoorKeys:
             hook, key_id = _read_head(head, system)
         except (ValueError, binascii.Error, struct.error, IndexError):
             raise _ForgedError from None
-        if key_id not in self._ring.keys or not hmac.compare_digest(mac, self._token_mac(key_id, head, system)):
+        if key_id not in self._look(key_id).keys or not hmac.compare_digest(
+            mac, self._token_mac(key_id, head, system)
+        ):
             raise _ForgedError
         return hook
 
     def secret(self, hook: Hook) -> str:
         """The secret to register at the vendor for this hook."""
-        return self._secret_of(self._ring.current, hook)
+        return self._secret_of(self._look().current, hook)
 
     def secret_matches(self, hook: Hook, given: str) -> bool:
         """True if `given` is this hook's secret under any known key. An empty one never matches."""
         raw = given.encode("utf-8", "surrogatepass")
-        matches = [hmac.compare_digest(self._secrets(key_id, hook).encode(), raw) for key_id in self._ring.keys]
+        matches = [hmac.compare_digest(self._secrets(key_id, hook).encode(), raw) for key_id in self._look().keys]
         return any(matches)
 
     def _secret_of(self, key_id: str, hook: Hook) -> str:
@@ -214,29 +279,38 @@ def _open(key: bytes, sealed: bytes, context: bytes) -> bytes:
 class LogKeys:
     """Seals the bodies of hooks in the event log, with one derived key per workspace."""
 
-    def __init__(self, ring: Ring, randomness: Randomness = os.urandom) -> None:
-        self._ring = ring
+    def __init__(self, ring: AnyRing, randomness: Randomness = os.urandom) -> None:
+        self._source = ring
+        self._ring = ring.now()
         self._randomness = randomness
         self._derived = lru_cache(maxsize=4096)(self._derive)
         self._ciphers = lru_cache(maxsize=4096)(lambda key_id, workspace: AESGCM(self._derived(key_id, workspace)))
 
     @property
     def current(self) -> str:
-        return self._ring.current
+        """The id of the key to seal with; it travels beside the body (`Change.body_key`)."""
+        return self._look(self._source.now()).current
 
-    def seal(self, body: bytes, *, workspace: str, change_id: str) -> bytes:
-        """Seal a body under the current key; its id travels beside it (`Change.body_key`)."""
-        cipher = self._ciphers(self._ring.current, workspace)
+    def seal(self, body: bytes, *, workspace: str, change_id: str, key_id: str | None = None) -> bytes:
+        """Seal a body under a key of the ring, the current one if none is named."""
+        cipher = self._ciphers(key_id or self.current, workspace)
         return _seal_with(cipher, body, change_id.encode(), self._randomness)
 
     def open(self, sealed: bytes, *, key_id: str, workspace: str, change_id: str) -> bytes:
         """Raises NeedsOperator when the key is gone or the bytes were changed."""
-        if key_id not in self._ring.keys:
+        if key_id not in self._look(self._source.with_key(key_id)).keys:
             raise errors.NeedsOperator(
                 f"The log key {key_id!r} is not among PUENTE_LOG_KEYS.",
                 way_out="Add the old key behind the current one.",
             )
         return _open(self._derived(key_id, workspace), sealed, change_id.encode())
+
+    def _look(self, ring: Ring) -> Ring:
+        if ring is not self._ring:
+            self._ring = ring
+            self._derived.cache_clear()
+            self._ciphers.cache_clear()
+        return ring
 
     def _derive(self, key_id: str, workspace: str) -> bytes:
         kdf = HKDF(algorithm=hashes.SHA256(), length=_KEY_BYTES, salt=None, info=b"log|" + workspace.encode())
@@ -268,31 +342,37 @@ class WorkspaceKeys:
 class StoreKeys:
     """Wraps workspace keys. The wrapped form is `key id` + ":" + base64url."""
 
-    def __init__(self, ring: Ring, randomness: Randomness = os.urandom) -> None:
-        self._ring = ring
+    def __init__(self, ring: AnyRing, randomness: Randomness = os.urandom) -> None:
+        self._source = ring
         self._randomness = randomness
+
+    @property
+    def current(self) -> str:
+        return self._source.now().current
 
     def new_workspace_keys(self) -> WorkspaceKeys:
         return WorkspaceKeys(self._randomness(_KEY_BYTES), self._randomness(_KEY_BYTES))
 
     def wrap(self, keys: WorkspaceKeys, *, workspace: str) -> str:
+        ring = self._source.now()
         sealed = _seal(
-            self._ring.keys[self._ring.current],
+            ring.keys[ring.current],
             keys.data + keys.hashing,
             b"workspace|" + workspace.encode(),
             self._randomness,
         )
-        return f"{self._ring.current}:{_encode(sealed)}"
+        return f"{ring.current}:{_encode(sealed)}"
 
     def unwrap(self, wrapped: str, *, workspace: str) -> WorkspaceKeys:
         """Raises NeedsOperator when the store key that wrapped it is not in PUENTE_STORE_KEYS."""
         key_id, _, text = wrapped.partition(":")
-        if key_id not in self._ring.keys:
+        keys = self._source.with_key(key_id).keys
+        if key_id not in keys:
             raise errors.NeedsOperator(
                 f"The store key {key_id!r} is not among PUENTE_STORE_KEYS.",
                 way_out="Add the old key behind the current one.",
             )
-        raw = _open(self._ring.keys[key_id], _decode(text), b"workspace|" + workspace.encode())
+        raw = _open(keys[key_id], _decode(text), b"workspace|" + workspace.encode())
         return WorkspaceKeys(raw[:_KEY_BYTES], raw[_KEY_BYTES:])
 
 

@@ -22,6 +22,7 @@ from services.cli.commands import (
     changes,
     explaining,
     keeping,
+    keys,
     matching,
     people,
     running,
@@ -44,6 +45,7 @@ app = typer.Typer(
 )
 for module in (
     setup,
+    keys,
     accounts,
     bridges,
     matching,

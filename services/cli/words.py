@@ -69,6 +69,12 @@ WORDS: Final[Mapping[str, Text]] = {
         "La copia de {made_at} está restaurada. No se escribe nada en un sistema hasta que se aprueben y carguen "
         "sus flujos. A quien se olvidó desde entonces hay que olvidarlo de nuevo.",
     ),
+    "keys rotated": _text("The current keys are now: {keys}.", "Las claves actuales son ahora: {keys}."),
+    "keys wrapped": _text(
+        "{count} workspaces are wrapped with the current store key.",
+        "{count} espacios están envueltos con la clave actual.",
+    ),
+    "key retired": _text("{old} is taken out of the {ring} keys.", "{old} ya no está en las claves {ring}."),
     "approved": _text("{flow} is approved: it may be loaded.", "{flow} está aprobado: se puede cargar."),
     "decided": _text("{count} decisions are saved.", "Se han guardado {count} decisiones."),
     "load started": _text("{flow} is loading from {sides}.", "{flow} se está cargando desde {sides}."),

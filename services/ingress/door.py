@@ -166,8 +166,10 @@ class Door:
         change_id = parts.new_id()
         kind = self._rules.kinds[hook.hook_kind]
         sealed: bytes | None = None
+        key_id = ""
         if first is None and (parts.limits.store_bodies or told is None):
-            sealed = parts.log_keys.seal(body, workspace=hook.workspace, change_id=change_id)
+            key_id = parts.log_keys.current
+            sealed = parts.log_keys.seal(body, workspace=hook.workspace, change_id=change_id, key_id=key_id)
         return Change(
             id=change_id,
             what=what,
@@ -182,7 +184,7 @@ class Door:
             deletion=told is not None and (told.deletion or kind.deletion),
             traceparent=traceparent or trace_of(change_id),
             body=sealed,
-            body_key=parts.log_keys.current if sealed is not None else "",
+            body_key=key_id,
             body_of=first.id if first is not None and parts.limits.store_bodies else "",
         )
 

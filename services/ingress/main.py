@@ -28,7 +28,7 @@ from shared.connectors.registry import CONNECTORS
 from shared.eventlog.port import EventLog
 from shared.eventlog.spool import Spool
 from shared.eventlog.urls import event_log
-from shared.keys import DoorKeys, LogKeys, Ring
+from shared.keys import DoorKeys, LogKeys
 from shared.runtime import logging
 
 _GC_THRESHOLD: Final = 50_000
@@ -63,10 +63,9 @@ async def serve(
 ) -> None:
     """Serve the doors on a log that the caller closes, until `stop` is set. Raises Misconfigured."""
     connectors = _chosen(settings)
-    door_keys = DoorKeys(Ring.parse(settings.door_keys.get_secret_value(), setting="PUENTE_DOOR_KEYS"))
+    door_keys = DoorKeys(settings.ring("door_keys"))
     randomness = clock.PooledRandomness()
-    ring = Ring.parse(settings.log_keys.get_secret_value(), setting="PUENTE_LOG_KEYS")
-    log_keys = LogKeys(ring, randomness)
+    log_keys = LogKeys(settings.ring("log_keys"), randomness)
     counts = Counts(registry)
     new_id = clock.time_ordered_ids(machine, randomness)
     spool = Spool(settings.data / "spool", clock=machine, limit_bytes=settings.spool_bytes)

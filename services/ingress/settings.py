@@ -15,9 +15,13 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from services.ingress.door import BODY_BYTES
 from services.ingress.strangers import Network
-from shared import errors
+from shared import errors, keyfile
+from shared.keyfile import RingName
+from shared.keys import AnyRing, Ring
 
 _PREFIX: Final = "PUENTE_"
+# Never the store keys: a door opens no store.
+_RINGS: Final[tuple[RingName, ...]] = ("door_keys", "log_keys")
 _NEW_KEYS: Final = "`puente keys new` prints one."
 _WAY_OUT: Final[Mapping[str, str]] = {
     "log_url": "Set it to sqlite:///data/log or kafka://host:9092/puente.changes.",
@@ -42,8 +46,9 @@ class Settings(BaseSettings):
 
     log_url: str = Field(min_length=1)
     data: Path = Field(default=Path("data"))
-    door_keys: SecretStr = Field(min_length=1)
-    log_keys: SecretStr = Field(min_length=1)
+    door_keys: SecretStr = SecretStr("")
+    log_keys: SecretStr = SecretStr("")
+    keys_file: Path | None = None
     public_url: str = ""
     host: str = "127.0.0.1"
     port: int = Field(default=8080, ge=0, le=65535)
@@ -90,6 +95,16 @@ class Settings(BaseSettings):
             raise ValueError("an empty secret would let everybody in")
         return value
 
+    def ring(self, name: RingName) -> AnyRing:
+        """A ring of the environment, else of the key file, which is followed. Raises Misconfigured."""
+        given: SecretStr = getattr(self, name)
+        setting = _PREFIX + name.upper()
+        if given.get_secret_value():
+            return Ring.parse(given.get_secret_value(), setting=setting)
+        if self.keys_file is None:
+            raise errors.Misconfigured(f"{setting} is not set.", setting=setting, way_out=_WAY_OUT[name])
+        return keyfile.live_ring(self.keys_file, name)
+
     @property
     def proxies(self) -> tuple[Network, ...]:
         return tuple(ipaddress.ip_network(text, strict=False) for text in self.trusted_proxies)
@@ -124,9 +139,12 @@ def _shown(value: object) -> object:
 def load(**given: Any) -> Settings:
     """Settings from the environment, `given` before it. Raises Misconfigured with one sentence."""
     try:
-        return Settings(**given)
+        settings = Settings(**given)
     except pydantic.ValidationError as problem:
         raise _sentence(problem) from None
+    for name in _RINGS:
+        settings.ring(name)
+    return settings
 
 
 def _sentence(problem: pydantic.ValidationError) -> errors.Misconfigured:

@@ -22,7 +22,7 @@ from shared.runtime import housekeeping
 from shared.runtime import parts as wiring
 from shared.runtime.alerts.beside import alerting
 from shared.runtime.parts import Parts
-from shared.runtime.settings import Settings, key_rings
+from shared.runtime.settings import Settings
 from shared.runtime.sync import Rhythm, Sync
 
 _GAUGES_EVERY: Final = timedelta(seconds=5)
@@ -58,12 +58,12 @@ class Solo:
 
     async def open_door(self) -> None:
         """Raises Misconfigured when the address is taken."""
-        rings = key_rings(self.settings)
         settings = door_settings.load(
             log_url=self.settings.effective_log_url,
             data=self.settings.data,
-            door_keys=rings["door_keys"],
-            log_keys=rings["log_keys"],
+            door_keys=self.settings.door_keys,
+            log_keys=self.settings.log_keys,
+            keys_file=self.settings.key_file,
             host=self.settings.host,
             port=self.settings.port,
         )

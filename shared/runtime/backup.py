@@ -29,13 +29,14 @@ from typing import IO, Final, Literal
 
 import msgspec
 
-from shared import errors
+from shared import errors, keyfile
 from shared.eventlog.logfile import translated
 from shared.eventlog.urls import sqlite_folder
 from shared.files import private_folder, private_opener
+from shared.keyfile import RingName
 from shared.keys import open_with_passphrase, seal_with_passphrase
 from shared.runtime import administration, parts, recovery, views
-from shared.runtime.settings import KEY_FILE, LOCK_FILE, Settings, key_rings, write_rings
+from shared.runtime.settings import KEY_FILE, LOCK_FILE, Settings, key_rings
 from shared.store import users
 from shared.store.database import database_url
 
@@ -139,7 +140,7 @@ async def restore(
         manifest = _read(source, into=draft)
         rings = _rings_for(settings, draft, manifest, passphrase=passphrase, key_file=key_file)
         if rings:
-            write_rings(draft / KEY_FILE, rings)
+            keyfile.make(draft / KEY_FILE, rings)
         names = await _stepped_back(settings, draft, actor)
         (draft / _SEALED_KEYS).unlink(missing_ok=True)
         _place(draft, settings, places)
@@ -178,9 +179,9 @@ async def _stepped_back(settings: Settings, draft: Path, actor: str) -> list[str
 
 def _rings_for(
     settings: Settings, draft: Path, manifest: Manifest, *, passphrase: str | None, key_file: Path | None
-) -> dict[str, str]:
+) -> dict[RingName, str]:
     """The key rings to write beside the store; none where the settings name all of them."""
-    if settings.rings_set:
+    if settings.keys_given:
         return {}
     if key_file is not None:
         try:
@@ -200,8 +201,8 @@ def _rings_for(
     )
 
 
-def _rings_in(raw: bytes) -> dict[str, str]:
-    return msgspec.json.decode(raw, type=dict[str, str])
+def _rings_in(raw: bytes) -> dict[RingName, str]:
+    return msgspec.json.decode(raw, type=dict[RingName, str])
 
 
 # Where things are

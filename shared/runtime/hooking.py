@@ -68,15 +68,16 @@ async def register(parts: Parts, used: Used, account: Account, public_url: str) 
         lines = wanted(parts, account, connector, public_url)
         if rows is None:
             return lines
-        done = [
+        settled = [
             await _settle(session, line, rows, account, public_url, one_slot=connector.hooks.one_slot)
             for line in lines
             if line.hook_kind not in _BY_HAND
         ]
+        done = [line for line, _ in settled]
         await _remember(parts, account, done)
     finally:
         await session.close()
-    if any(line.state == "switched on again" for line in done):
+    if any(lost for _, lost in settled):
         await _sweep(parts, account)
     return done
 
@@ -89,23 +90,29 @@ async def _settle(
     public_url: str,
     *,
     one_slot: bool,
-) -> HookLine:
+) -> tuple[HookLine, bool]:
+    """The hook as it stands now, and whether changes may have been lost on the way."""
     if one_slot and any(
         row.hook_kind == line.hook_kind and not is_ours(row.url, account, public_url) for row in rows
     ):
-        return _as(line, HELD, "")
+        return _as(line, HELD, ""), False
     ours = [row for row in rows if row.hook_kind == line.hook_kind and is_ours(row.url, account, public_url)]
     right = [row for row in ours if row.url == line.url]
-    for row in ours:
-        if row not in right[:1]:
+    old = [row for row in ours if row not in right[:1]]
+    if right or one_slot:
+        for row in old:
             await session.remove_hook(row)
     if not right:
         made = await session.register_hook(line.hook_kind, line.url, line.secret)
-        return _as(line, "registered", made.hook_id)
+        if not one_slot:
+            # The new one stands already: a kind is never without a hook, and what is told twice costs a read.
+            for row in old:
+                await session.remove_hook(row)
+        return _as(line, "registered", made.hook_id), one_slot and bool(old)
     if not right[0].active:
         await session.activate_hook(right[0], line.secret)
-        return _as(line, "switched on again", right[0].hook_id)
-    return _as(line, "active", right[0].hook_id)
+        return _as(line, "switched on again", right[0].hook_id), True
+    return _as(line, "active", right[0].hook_id), False
 
 
 def _as(line: HookLine, state: str, hook_id: str) -> HookLine:
@@ -159,3 +166,16 @@ def _hook(account: Account, kind: str) -> Hook:
         hook_kind=kind,
         generation=account.generation,
     )
+
+
+async def tokens_at(parts: Parts, used: Used, account: Account) -> list[str]:
+    """What may be tokens of ours in a vendor's hooks, wherever they point; none where it cannot tell its hooks.
+
+    Raises Retryable and NeedsOperator.
+    """
+    session = parts.workspaces.open(account, used.workspace)
+    try:
+        rows = await session.hooks() or ()
+    finally:
+        await session.close()
+    return [row.url.partition(f"/hooks/{account.system}/")[2].partition("/")[0] for row in rows]

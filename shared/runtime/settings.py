@@ -6,27 +6,24 @@ owner only. With Kafka or PostgreSQL several processes must share them, so a sta
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Final, Literal
 
-import msgspec
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from shared import errors
+from shared import errors, keyfile
 from shared.connectors.outgoing import OutgoingRules, networks_in
-from shared.files import private_folder, private_opener
 from shared.flows.context import EngineSettings, Guards
-from shared.keys import DoorKeys, LogKeys, Ring, StoreKeys, generate_ring
+from shared.keyfile import RINGS, RingName
+from shared.keys import AnyRing, DoorKeys, LogKeys, Ring, StoreKeys
 from shared.runtime.sweeper import SweepSettings
 
 KEY_FILE: Final = "keys"
 LOCK_FILE: Final = "solo.lock"
 """Which process of a data folder is its solo: held, not read."""
-_RINGS: Final = ("door_keys", "log_keys", "store_keys")
 _OWN_MACHINE: Final = "127.0.0.0/8, ::1/128"
 _GUARDS: Final = frozenset({"intent", "compare_and_set", "match_keys"})
 
@@ -45,6 +42,7 @@ class Settings(BaseSettings):
     door_keys: SecretStr = SecretStr("")
     log_keys: SecretStr = SecretStr("")
     store_keys: SecretStr = SecretStr("")
+    keys_file: Path | None = None
     outgoing_allow: str = ""
     outgoing_ca_file: Path | None = None
     sweep_seconds: float = Field(default=300, ge=1)
@@ -90,9 +88,19 @@ class Settings(BaseSettings):
         return self.effective_log_url.startswith("sqlite:") and self.effective_store_url.startswith("sqlite:")
 
     @property
-    def rings_set(self) -> bool:
-        """Whether the environment names every key ring; else they are kept in the data folder."""
-        return all(getattr(self, name).get_secret_value() for name in _RINGS)
+    def keys_given(self) -> bool:
+        """Whether the environment says where every key ring is; else they are in the data folder."""
+        return self.keys_file is not None or all(self.ring(name) for name in RINGS)
+
+    def ring(self, name: RingName) -> str:
+        """A ring as the environment has it; empty where it is in the key file."""
+        ring: SecretStr = getattr(self, name)
+        return ring.get_secret_value()
+
+    @property
+    def key_file(self) -> Path | None:
+        """Where rings are that the environment does not name; None if nowhere."""
+        return self.keys_file or (self.data / KEY_FILE if self.embedded else None)
 
     def outgoing(self) -> OutgoingRules:
         """Which private addresses may be called. On one machine its own: there the tenant owns the machine."""
@@ -132,13 +140,13 @@ class Settings(BaseSettings):
         return shown
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Keys:
     """The three rings, ready for use. An ingress never makes one of these: it must not have the store keys."""
 
-    def __init__(self, *, door: str, log: str, store: str) -> None:
-        self.door = DoorKeys(Ring.parse(door, setting="PUENTE_DOOR_KEYS"))
-        self.log = LogKeys(Ring.parse(log, setting="PUENTE_LOG_KEYS"))
-        self.store = StoreKeys(Ring.parse(store, setting="PUENTE_STORE_KEYS"))
+    door: DoorKeys
+    log: LogKeys
+    store: StoreKeys
 
 
 def load_settings() -> Settings:
@@ -152,56 +160,41 @@ def load_settings() -> Settings:
 
 
 def load_keys(settings: Settings) -> Keys:
-    """The keys of the environment; on the embedded forms those of `data/keys`, made at the first start."""
-    rings = key_rings(settings)
-    return Keys(door=rings["door_keys"], log=rings["log_keys"], store=rings["store_keys"])
+    """The keys of the environment, else of the key file, which is followed when it changes.
 
-
-def key_rings(settings: Settings) -> dict[str, str]:
-    """The text of each ring, by its name. Raises Misconfigured where one must be set and is not."""
-    rings = {name: getattr(settings, name).get_secret_value() for name in _RINGS}
-    if all(rings.values()):
-        return rings
-    if not settings.embedded:
-        missing = next(name for name, text in rings.items() if not text)
-        raise errors.Misconfigured(
-            f"PUENTE_{missing.upper()} is not set.",
-            setting=f"PUENTE_{missing.upper()}",
-            way_out="Set it in every ingress and sync; `puente keys new` prints one.",
+    On the embedded forms the file is made at the first start. Raises Misconfigured where a ring is missing.
+    """
+    rings: dict[RingName, AnyRing] = {}
+    for name in RINGS:
+        text = settings.ring(name)
+        setting = f"PUENTE_{name.upper()}"
+        rings[name] = (
+            Ring.parse(text, setting=setting) if text else keyfile.live_ring(_key_file(settings, name), name)
         )
-    kept = _kept_rings(settings.data / KEY_FILE)
-    return {name: text or kept[name] for name, text in rings.items()}
+    return Keys(
+        door=DoorKeys(rings["door_keys"]), log=LogKeys(rings["log_keys"]), store=StoreKeys(rings["store_keys"])
+    )
 
 
-def _kept_rings(path: Path) -> dict[str, str]:
-    """Read the key file, making it if it is not there; two processes that start at once agree on one."""
-    if not path.exists():
-        write_rings(path, {name: generate_ring() for name in _RINGS})
-    try:
-        rings = msgspec.json.decode(path.read_bytes(), type=dict[str, str])
-    except (OSError, msgspec.DecodeError) as problem:
+def key_rings(settings: Settings) -> dict[RingName, str]:
+    """The text of each ring, by its name. Raises Misconfigured where one must be set and is not."""
+    texts = {name: settings.ring(name) for name in RINGS}
+    return {name: text or keyfile.read(_key_file(settings, name))[name] for name, text in texts.items()}
+
+
+def _key_file(settings: Settings, wanted: RingName) -> Path:
+    """The file that holds what the environment does not; made at the first start of one machine."""
+    path = settings.key_file
+    if path is None:
+        setting = f"PUENTE_{wanted.upper()}"
         raise errors.Misconfigured(
-            f"The key file {path} cannot be read.", way_out="Restore it from the backup of the data folder."
-        ) from problem
-    if not all(rings.get(name) for name in _RINGS):
-        raise errors.Misconfigured(f"The key file {path} lacks a ring.", way_out="Restore it from a backup.")
-    return rings
-
-
-def write_rings(path: Path, rings: Mapping[str, str]) -> None:
-    """Write a key file that is not there yet; where somebody else was first, theirs counts."""
-    private_folder(path.parent)
-    draft = path.with_name(f".keys-{os.getpid()}")
-    with open(draft, "wb", opener=private_opener) as file:
-        file.write(msgspec.json.format(msgspec.json.encode(dict(rings)), indent=2))
-        file.flush()
-        os.fsync(file.fileno())
-    try:
-        os.link(draft, path)
-    except FileExistsError:
-        pass
-    finally:
-        draft.unlink()
+            f"{setting} is not set.",
+            setting=setting,
+            way_out="Set it in every ingress and sync, or PUENTE_KEYS_FILE; `puente keys new` prints one.",
+        )
+    if settings.keys_file is None and not path.exists():
+        keyfile.make(path)
+    return path
 
 
 def _without_password(text: str) -> str:

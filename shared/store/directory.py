@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -201,6 +202,26 @@ async def workspace_ids(connection: AsyncConnection, shards: Sequence[int] | Non
     if shards is not None and len(shards) < 64:
         statement = statement.where(_W.c.shard.in_(list(shards)))
     return list((await connection.execute(statement)).scalars())
+
+
+async def wrapped_by(connection: AsyncConnection) -> dict[str, int]:
+    """How many workspaces' keys each store key wraps: {key id: count}."""
+    wrapped = (await connection.execute(select(_W.c.wrapped_keys))).scalars()
+    return dict(Counter(text.partition(":")[0] for text in wrapped))
+
+
+async def rewrap(connection: AsyncConnection, workspace_id: str, store_keys: StoreKeys) -> bool:
+    """Wrap a workspace's keys with the current store key; they themselves stay. False if that was done already."""
+    row = (await connection.execute(select(_W.c.wrapped_keys).where(_W.c.id == workspace_id))).first()
+    if row is None or row.wrapped_keys.partition(":")[0] == store_keys.current:
+        return False
+    keys = store_keys.unwrap(row.wrapped_keys, workspace=workspace_id)
+    changed = await connection.execute(
+        update(_W)
+        .where(_W.c.id == workspace_id, _W.c.wrapped_keys == row.wrapped_keys)
+        .values(wrapped_keys=store_keys.wrap(keys, workspace=workspace_id))
+    )
+    return changed.rowcount == 1
 
 
 async def load(connection: AsyncConnection, workspace_id: str, store_keys: StoreKeys) -> Directory | None:

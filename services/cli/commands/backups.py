@@ -67,7 +67,7 @@ def restore(
     backup.refuse_used(settings)
     manifest = backup.check(file)
     passphrase = None
-    if manifest.keys == "sealed" and key_file is None and not settings.rings_set:
+    if manifest.keys == "sealed" and key_file is None and not settings.keys_given:
         passphrase = _passphrase(passphrase_file)
     with folder_held(settings.data):
         restored = run_loop(

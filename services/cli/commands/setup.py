@@ -1,4 +1,4 @@
-"""`puente workspace`, `keys`, `migrate`, `topics`: what an installation needs before anything is joined."""
+"""`puente workspace`, `migrate`, `topics`: what an installation needs before anything is joined."""
 
 from __future__ import annotations
 
@@ -8,21 +8,16 @@ import typer
 
 from services.cli.console import DONE, FAILED, Cli, cli_of, run_loop
 from shared.eventlog.topics import TopicReport, create_or_check
-from shared.keys import generate_ring
 from shared.runtime import administration, views
 from shared.runtime.parts import Parts
 from shared.store import schema
 from shared.store.database import Database
 
-_RINGS = ("door_keys", "log_keys", "store_keys")
-
 workspace = typer.Typer(no_args_is_help=True, help="The businesses that use this installation.")
-keys = typer.Typer(no_args_is_help=True, help="The keys of this installation.")
 
 
 def register(app: typer.Typer) -> None:
     app.add_typer(workspace, name="workspace")
-    app.add_typer(keys, name="keys")
     app.command("migrate")(migrate)
     app.command("topics")(topics)
 
@@ -85,20 +80,6 @@ def list_all(context: typer.Context) -> int:
         return DONE
 
     return cli.run(work)
-
-
-@keys.command("new")
-def new(context: typer.Context) -> int:
-    """Print fresh keys for PUENTE_DOOR_KEYS, PUENTE_LOG_KEYS and PUENTE_STORE_KEYS. They are not kept anywhere."""
-    cli = cli_of(context)
-    rings = {f"PUENTE_{name.upper()}": generate_ring() for name in _RINGS}
-
-    def show(cli: Cli) -> None:
-        for name, ring in rings.items():
-            cli.line(f"{name}={ring}")
-
-    cli.emit({"keys": rings}, show)
-    return DONE
 
 
 def migrate(context: typer.Context) -> int:
