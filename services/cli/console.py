@@ -1,6 +1,7 @@
 """What a command has: the settings, the language, and one way out for its results.
 
-Results go to standard output, as text for a person or as one JSON object; everything else to standard error.
+Results go to standard output, as text for a person or as one JSON object; everything else to standard error. What
+a command needs beyond that is imported where it is needed: `puente --help` shall not load a database.
 """
 
 from __future__ import annotations
@@ -12,22 +13,22 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from typing import Any, Final, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 import msgspec
 import typer
-import uvloop
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text as Styled
 
 from services.cli import words
 from shared import errors
-from shared.connectors.contract import Check, Text
-from shared.eventlog.port import EventLog
-from shared.runtime import logging, parts
-from shared.runtime.parts import Parts
-from shared.runtime.settings import Settings, load_settings
+from shared.model.text import Text
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from shared.connectors.contract import Check
+    from shared.eventlog.port import EventLog
+    from shared.runtime.parts import Parts
+    from shared.runtime.settings import Settings
 
 DONE: Final = 0
 FAILED: Final = 1
@@ -81,6 +82,8 @@ class Cli:
     def settings(self) -> Settings:
         """Raises Misconfigured, naming the setting that is wrong."""
         if self._settings is None:
+            from shared.runtime.settings import load_settings
+
             self._settings = load_settings()
         return self._settings
 
@@ -102,6 +105,8 @@ class Cli:
     def line(self, text: str) -> None:
         """A line for a person only."""
         if not self.json:
+            from rich.text import Text as Styled
+
             self.console.print(Styled(text), soft_wrap=True)
 
     def tell(self, text: str) -> None:
@@ -118,6 +123,9 @@ class Cli:
         if not rows:
             self.say("nothing")
             return
+        from rich.table import Table
+        from rich.text import Text as Styled
+
         table = Table(title=Styled(title) if title else None, title_justify="left", box=None, pad_edge=False)
         for column in columns:
             table.add_column(column, overflow="fold")
@@ -127,6 +135,8 @@ class Cli:
 
     def checks(self, checks: Sequence[Check]) -> None:
         """One line a check, and below a failed one where to mend it."""
+        from rich.text import Text as Styled
+
         for check in checks:
             mark, style = _MARKS[check.state]
             line = Styled(f"  {mark} ", style=style)
@@ -141,12 +151,16 @@ class Cli:
     @property
     def console(self) -> Console:
         # Made when used: a test may have put another standard output in place.
+        from rich.console import Console
+
         return Console(highlight=False, width=None if sys.stdout.isatty() else 160)
 
     # Doing
 
     def run(self, work: Callable[[Parts], Awaitable[int]]) -> int:
         """Open the store, do the work, close it. Raises PuenteError for what was to be expected."""
+        from shared.runtime import parts
+
         settings = self.settings
         _quiet_logging(settings)
 
@@ -158,6 +172,7 @@ class Cli:
 
     def run_with_log(self, work: Callable[[Parts, EventLog], Awaitable[int]]) -> int:
         """As `run`, with the event log open too."""
+        from shared.runtime import parts
 
         async def whole(opened: Parts) -> int:
             async with parts.opened_log(opened) as log:
@@ -169,6 +184,8 @@ class Cli:
 def run_loop(work: Awaitable[T]) -> T:
     async def whole() -> T:
         return await work
+
+    import uvloop
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(whole())
@@ -182,6 +199,8 @@ def cli_of(context: typer.Context) -> Cli:
 
 def _quiet_logging(settings: Settings) -> None:
     """Commands say what they do themselves: their log holds warnings, unless more is asked for."""
+    from shared.runtime import logging
+
     level = settings.log_level if "PUENTE_LOG_LEVEL" in os.environ else "WARNING"
     logging.configure(level=level, form=settings.log_format if "PUENTE_LOG_FORMAT" in os.environ else "text")
 

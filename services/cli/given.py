@@ -14,12 +14,14 @@ from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta, tzinfo
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
 from services.cli import words
 from shared import errors
-from shared.connectors.contract import Connector
+
+if TYPE_CHECKING:
+    from shared.connectors.contract import Connector
 
 _SECRET_OPTION: Final = re.compile(
     r"-{1,2}(?:[a-z]+[-_])*(?:token|secret|password|passwd|credentials?|api[-_]?key|bearer)(?:=.*)?", re.IGNORECASE

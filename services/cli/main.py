@@ -9,56 +9,32 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from importlib import metadata
 from pathlib import Path
 
 import typer
 
 from services.cli import given
-from services.cli.commands import (
-    accounts,
-    alerts,
-    backups,
-    bridges,
-    changes,
-    explaining,
-    keeping,
-    keys,
-    matching,
-    people,
-    running,
-    seeing,
-    setup,
-)
 from services.cli.console import DONE, INTERRUPTED, USAGE, Cli, chosen_language, exit_code
+from services.cli.lazy import LazyGroup
 from shared import errors
-from shared.runtime.logging import redacted
 
 app = typer.Typer(
     name="puente",
+    cls=LazyGroup,
     help="Keeps two business systems in step: nothing lost, nothing doubled, and a trace to follow.",
     epilog="Every command takes --json, --lang en|es and --env-file FILE. "
     "Exit codes: 0 done, 1 failed, 2 usage, 3 not quiet or a person is needed, 4 credentials, 5 unreachable.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for module in (
-    setup,
-    keys,
-    accounts,
-    bridges,
-    matching,
-    seeing,
-    explaining,
-    changes,
-    keeping,
-    backups,
-    people,
-    alerts,
-    running,
-):
-    module.register(app)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        sys.stdout.write(f"puente {metadata.version('puente')}\n")
+        raise typer.Exit
 
 
 @app.callback()
@@ -66,6 +42,7 @@ def everywhere(
     json: bool = typer.Option(False, "--json", help="Print one JSON object instead of text."),
     lang: str = typer.Option("", "--lang", help="en or es; also PUENTE_LANG and LANG."),
     env_file: str = typer.Option("", "--env-file", help="Settings as KEY=VALUE lines; the environment wins."),
+    version: bool = typer.Option(False, "--version", help="Show the version.", is_eager=True, callback=_version),
 ) -> None:
     """Keeps two business systems in step."""
     # Taken out of the arguments before they get here, so that they may stand anywhere; declared for the help.
@@ -111,6 +88,8 @@ def _say_usage(problem: typer.TyperException) -> int:
 
 
 def _say(message: str, way_out: str) -> None:
+    from shared.runtime.logging import redacted
+
     sys.stderr.write(redacted(f"{message} {way_out}".strip()) + "\n")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from shared.connectors.contract import Text
+from shared.model.text import Text
 
 
 def _text(en: str, es: str) -> Text:

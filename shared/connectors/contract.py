@@ -28,6 +28,7 @@ from typing import Literal, Protocol
 from shared import errors
 from shared.model import letters, phones
 from shared.model.record import EntityType, Fields, Value
+from shared.model.text import Text as Text  # noqa: PLC0414 - read from here by every connector
 
 
 class LookUp(Enum):
@@ -213,14 +214,6 @@ class Access:
     country: str = "ES"
     time_zone: str = "Europe/Madrid"
     system: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Text:
-    """A sentence for a person, in both languages."""
-
-    en: str
-    es: str
 
 
 CheckState = Literal["ok", "failed", "not checked", "warning"]

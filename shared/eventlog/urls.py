@@ -7,11 +7,10 @@ from urllib.parse import unquote, urlsplit
 
 from shared import errors
 from shared.clock import Clock
-from shared.eventlog.kafka import KafkaLog
-from shared.eventlog.kafka_client import SETTING, settings_of
 from shared.eventlog.port import EventLog
 from shared.eventlog.sqlite import SqliteLog, SqliteSettings
 
+SETTING = "PUENTE_LOG_URL"
 _WAY_OUT = (
     "Set it to sqlite:///data/log (a folder below the working directory), sqlite:////var/lib/puente/log "
     "(an absolute one), or kafka://host:9092/puente.changes."
@@ -24,6 +23,10 @@ def event_log(url: str, *, clock: Clock, sqlite_settings: SqliteSettings | None 
     if scheme == "sqlite":
         return SqliteLog(sqlite_folder(url), clock=clock, settings=sqlite_settings)
     if scheme == "kafka":
+        # A quarter of the start of every command that has its log in files.
+        from shared.eventlog.kafka import KafkaLog  # noqa: PLC0415
+        from shared.eventlog.kafka_client import settings_of  # noqa: PLC0415
+
         return KafkaLog(settings_of(url), clock=clock)
     raise errors.Misconfigured(
         f"{SETTING} starts with neither sqlite:// nor kafka://.", setting=SETTING, way_out=_WAY_OUT

@@ -159,6 +159,8 @@ def mistake_in(command: Command) -> str:
     taken: tuple[str, ...] = ()
     while words and taken not in known:
         word = words[0]
+        if not taken and word in options(get_command(app)):
+            return ""
         if word in {"...", "--help"} or (word.isupper() and taken):
             return ""
         longer = (*taken, word)

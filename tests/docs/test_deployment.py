@@ -292,6 +292,8 @@ def test_the_image_leaves_the_development_packages_out() -> None:
 def test_everything_that_the_program_loads_is_in_the_image(tmp_path: Path) -> None:
     program = (
         "import json, sys, services.cli.main, services.ingress.main, services.sync.main, services.solo.main\n"
+        "import services.cli.lazy as lazy, shared.eventlog.kafka\n"
+        "lazy.every_command()\n"
         "from shared.store.database import Database\n"
         f"Database('sqlite:///{tmp_path}/store.db'), Database('postgresql://u:p@localhost/never_opened')\n"
         "print(json.dumps(sorted({name.partition('.')[0] for name in sys.modules})))"

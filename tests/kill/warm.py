@@ -3,11 +3,14 @@
 import aiokafka
 import sqlalchemy.dialects.postgresql.asyncpg
 
+import services.cli.lazy
 import services.cli.main
 import services.ingress.main
 import services.sandbox.server
 import services.sync.main
 import shared.eventlog.kafka
 import shared.eventlog.kafka_group
+
+services.cli.lazy.every_command()
 
 __all__ = ["aiokafka", "services", "shared", "sqlalchemy"]

@@ -55,6 +55,7 @@ def settings_in(data: Path) -> Settings:
             "door_keys": SecretStr(""),
             "log_keys": SecretStr(""),
             "store_keys": SecretStr(""),
+            "keys_file": None,
             "outgoing_allow": "",
             "sweep_seconds": 2.0,
             "attempt_seconds": 5.0,

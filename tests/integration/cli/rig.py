@@ -175,29 +175,21 @@ async def one_machine(
 
 
 async def servers(
-    processes: Processes,
-    folder: Path,
-    *,
-    log_url: str,
-    store_url: str,
-    more: Mapping[str, str] | None = None,
-    key_file: Path | None = None,
+    processes: Processes, folder: Path, *, log_url: str, store_url: str, more: Mapping[str, str] | None = None
 ) -> Place:
     """An ingress and a sync of their own; the topic and the tables are made by the commands for that.
 
-    `more` are settings of the services alone; with `key_file` all have their keys from there.
+    `more` are settings of the services alone.
     """
     control, systems = await _sandbox(processes)
-    if key_file is None:
-        keys = {name: generate_ring() for name in ("PUENTE_DOOR_KEYS", "PUENTE_LOG_KEYS", "PUENTE_STORE_KEYS")}
-    else:
-        keys = {"PUENTE_KEYS_FILE": str(key_file)}
     door, pages = free_ports(2)
     environment = {
         "PUENTE_LOG_URL": log_url,
         "PUENTE_STORE_URL": store_url,
         "PUENTE_PUBLIC_URL": f"http://127.0.0.1:{door}",
-        **keys,
+        "PUENTE_DOOR_KEYS": generate_ring(),
+        "PUENTE_LOG_KEYS": generate_ring(),
+        "PUENTE_STORE_KEYS": generate_ring(),
         "PUENTE_OUTGOING_ALLOW": "127.0.0.0/8",
         "PUENTE_SWEEP_SECONDS": "2",
         "PUENTE_ATTEMPT_SECONDS": "10",
@@ -205,7 +197,7 @@ async def servers(
     }
     canaries = [
         *_secrets_of(systems),
-        *(ring.partition(":")[2] for ring in keys.values() if key_file is None),
+        *(environment[name].partition(":")[2] for name in environment if "KEYS" in name),
     ]
     place = Place(environment=environment, control=control, systems=systems, canaries=canaries)
     (topic,) = (await place.ask("topics"))["topics"]

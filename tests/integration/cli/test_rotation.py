@@ -1,12 +1,10 @@
-"""Every key is rotated and the old ones retired while doors and syncs run and clients keep coming."""
+"""Every key is rotated and the old ones retired while a solo runs and clients keep coming."""
 
 from __future__ import annotations
 
 import asyncio
 import itertools
 import re
-import secrets
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import aiohttp
@@ -15,17 +13,9 @@ import pytest
 from shared import keyfile
 from tests.integration.cli import rig
 from tests.integration.cli.rig import Place, settled
-from tests.support import kafka as kafkas
 from tests.support.processes import Processes
 
 REFUSED = re.compile(r'puente_door_requests_total\{outcome="(?!accepted)(\w+)"[^}]*\} (?!0\.0)(\S+)')
-
-
-@pytest.fixture
-async def topic(kafka: kafkas.Broker) -> AsyncIterator[str]:
-    name = f"puente.rotation.{secrets.token_hex(4)}"
-    yield name
-    await kafkas.delete_topics(kafka, name)
 
 
 class Clients:
@@ -101,7 +91,6 @@ async def rotated_under_load(place: Place, door: str, key_file: Path) -> None:
     assert held == {"door": ("k2", []), "log": ("k2", ["k1"]), "store": ("k2", [])}
     await clients.some_more()
     await clients.end()
-
     # Nothing was refused, nothing could not be read, nothing waits; then the old token opens nothing any more.
     assert REFUSED.findall(await page(f"{door}/metrics")) == []
     quiet = await place.ask("sync", "acme", "--wait")
@@ -118,22 +107,3 @@ async def test_keys_of_one_machine_rotate_while_it_runs(processes: Processes, tm
     await rotated_under_load(place, place.pages["solo"], tmp_path / "data" / "keys")
     assert place.services[0].stop() == 0
     assert "Traceback" not in place.services[0].errors()
-
-
-@pytest.mark.timeout(400)
-async def test_keys_of_services_rotate_while_they_run(
-    processes: Processes, tmp_path: Path, kafka: kafkas.Broker, topic: str, postgres_url: str
-) -> None:
-    key_file = tmp_path / "keys.json"
-    keyfile.make(key_file)
-    place = await rig.servers(
-        processes,
-        tmp_path,
-        log_url=f"kafka://{kafka.bootstrap}/{topic}",
-        store_url=postgres_url,
-        key_file=key_file,
-    )
-    await rotated_under_load(place, place.pages["ingress"], key_file)
-    for service in place.services:
-        assert service.stop() == 0
-        assert "Traceback" not in service.errors()

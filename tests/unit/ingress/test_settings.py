@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -69,3 +71,13 @@ def test_the_summary_shows_everything_but_secrets(monkeypatch: pytest.MonkeyPatc
     assert summary.keys() == {f"PUENTE_{name.upper()}" for name in settings.Settings.model_fields}
     for secret in (GOOD["PUENTE_DOOR_KEYS"], GOOD["PUENTE_LOG_KEYS"], "issued"):
         assert secret not in f"{summary}{found!r}"
+
+
+def test_keys_come_from_a_file_without_the_stores(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    file = tmp_path / "door-keys"
+    file.write_text(json.dumps({"door_keys": generate_ring(key_id="k7")}))
+    found = loaded(monkeypatch, PUENTE_DOOR_KEYS=None, PUENTE_KEYS_FILE=str(file))
+    assert found.ring("door_keys").now().current == "k7"
+    assert found.ring("log_keys").now().current == "k1"
+    with pytest.raises(errors.Misconfigured, match="lacks log_keys"):
+        loaded(monkeypatch, PUENTE_DOOR_KEYS=None, PUENTE_LOG_KEYS=None, PUENTE_KEYS_FILE=str(file))
