@@ -22,7 +22,8 @@ from shared.flows.merge import Decision, Why
 from shared.flows.spec import IdField, Side
 from shared.model.normal import is_empty
 from shared.model.record import Fields, Value
-from shared.store import sweeps
+from shared.store import marks, sweeps
+from shared.store.marks import Mark
 from shared.store.rows import Binding, Sweep
 
 _log = structlog.get_logger("puente.sync")
@@ -112,6 +113,9 @@ async def make_again(desk: Desk) -> None:
     if not found.usable:
         raise errors.NeedsOperator(found.says.en, way_out=found.way_out.en if found.way_out is not None else "")
     _log.warning("field.lost", account=account, field=found.name, state=found.state)
+    facts = {"field": found.name}
+    mark = Mark(kind="field lost", workspace_id=flow.workspace.id, subject=account, at=desk.now, facts=facts)
+    await desk.run(lambda connection: marks.put(connection, mark))
     if not await _is_being_filled(desk):
         now = desk.now
         await desk.run(

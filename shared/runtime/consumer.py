@@ -10,7 +10,8 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from contextlib import AsyncExitStack
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import structlog
 
@@ -24,8 +25,9 @@ from shared.runtime.runner import Job
 from shared.runtime.scheduler import Scheduler
 from shared.runtime.stopping import until_stopped
 from shared.runtime.workspaces import Used, Workspaces
-from shared.store import sweeps, waiting
+from shared.store import marks, sweeps, waiting
 from shared.store.database import Database, StoreUnreachable
+from shared.store.marks import Mark
 from shared.store.rows import Waiting
 
 _log = structlog.get_logger("puente.sync")
@@ -242,6 +244,7 @@ class Consumer:
             return
         if change.what == "gap":
             await self._request_sweep(change, gap=True)
+            await self._database.run(partial(marks.put, mark=_gap_mark(change, self._clock.now())))
             self._prefix.settle(entry.position)
             return
         if change.hook_kind and change.generation != account.generation and not change.run:
@@ -366,6 +369,15 @@ class Consumer:
         await self._database.run(
             lambda connection: sweeps.request(connection, change.account, resource, now=soon, full=full, gap=gap)
         )
+
+
+def _gap_mark(change: Change, now: datetime) -> Mark:
+    since = change.gap_since or change.seen_at
+    facts = {
+        "from": f"{since.astimezone(UTC):%Y-%m-%d %H:%M}",
+        "until": f"{change.seen_at.astimezone(UTC):%H:%M} UTC",
+    }
+    return Mark(kind="door gap", workspace_id=change.workspace, subject=change.account, at=now, facts=facts)
 
 
 def job_of(change: Change) -> Job:

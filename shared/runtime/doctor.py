@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-
-import structlog
 
 from shared import errors
 from shared.connectors.contract import Check, Text
@@ -15,10 +11,6 @@ from shared.runtime import administration, hooking
 from shared.runtime.hooking import HookLine
 from shared.runtime.parts import Parts
 from shared.runtime.workspaces import Used
-from shared.store import directory, hooks, sweeps
-from shared.store.rows import Account
-
-_log = structlog.get_logger("puente.sync")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,46 +91,3 @@ def _hook_checks(lines: Sequence[HookLine]) -> list[Check]:
         ]
     says = Text(en=f"{len(lines)} webhooks are active.", es=f"{len(lines)} webhooks están activos.")
     return [Check(name="hooks", state="ok", says=says)]
-
-
-class HookWatch:
-    """Looks at every hooked account now and then; a hook found inactive is switched on and the account swept."""
-
-    def __init__(self, parts: Parts, *, every: timedelta = timedelta(minutes=10)) -> None:
-        self._parts = parts
-        self._every = every
-        self._next: dict[str, datetime] = {}
-        self._task: asyncio.Task[None] | None = None
-
-    async def run_due(self, shards: frozenset[int], group: asyncio.TaskGroup) -> None:
-        if shards and self._parts.settings.public_url and (self._task is None or self._task.done()):
-            self._task = group.create_task(self._round(shards))
-
-    async def _round(self, shards: frozenset[int]) -> None:
-        parts, now = self._parts, self._parts.clock.now()
-        names = await parts.database.read(lambda connection: directory.workspace_ids(connection, sorted(shards)))
-        for name in names:
-            if self._next.setdefault(name, now + self._every) <= now:
-                self._next[name] = now + self._every
-                used = await parts.workspaces.get(name)
-                for account in used.directory.accounts.values() if used is not None else ():
-                    await self._look(used, account)
-
-    async def _look(self, used: Used | None, account: Account) -> None:
-        """Only accounts whose hooks we registered are looked at: others are pasted by hand, or have none."""
-        parts = self._parts
-        known = await parts.database.read(lambda connection: hooks.of_account(connection, account.id))
-        if used is None or not known:
-            return
-        try:
-            lines = await hooking.register(parts, used, account, parts.settings.public_url)
-        except errors.PuenteError as problem:
-            _log.warning("hooks.not_checked", account=account.id, says=problem.message)
-            return
-        mended = [line.hook_kind for line in lines if line.state in {"switched on again", "registered"}]
-        if mended:
-            _log.warning("hooks.mended", account=account.id, kinds=mended)
-            now = parts.clock.now()
-            await parts.database.run(
-                lambda connection: sweeps.request(connection, account.id, None, now=now, gap=True)
-            )

@@ -131,6 +131,8 @@ async def remove(parts: Parts, used: Used, account: Account, public_url: str) ->
         rows = [row for row in await session.hooks() or () if is_ours(row.url, account, public_url)]
         for row in rows:
             await session.remove_hook(row)
+        # Else whoever looks after hooks would put them back.
+        await parts.database.run(lambda connection: stored.remove_all(connection, account.id))
         return len(rows)
     finally:
         await session.close()

@@ -10,7 +10,7 @@ import structlog
 from shared import errors
 from shared.eventlog.port import EventLog
 from shared.eventlog.sqlite import SqliteLog
-from shared.runtime.doctor import HookWatch
+from shared.runtime.hookwatch import HookWatch
 from shared.runtime.parts import Parts, sync_of
 from shared.runtime.sync import Rhythm, Sync
 from shared.store import retention

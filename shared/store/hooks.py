@@ -48,6 +48,11 @@ async def remove(connection: AsyncConnection, account_id: str, hook_kinds: Seque
     return gone.rowcount
 
 
+async def remove_all(connection: AsyncConnection, account_id: str) -> None:
+    """Forget them: nobody looks after the hooks of this account any more."""
+    await connection.execute(delete(_T).where(_T.c.account_id == account_id))
+
+
 async def inactive(connection: AsyncConnection, account_ids: Sequence[str]) -> dict[str, int]:
     """How many hooks of each of these accounts were found inactive; accounts without any are left out."""
     rows = await connection.execute(

@@ -16,12 +16,12 @@ from shared.store.sql import insert_or_ignore, upsert
 
 _M, _L = tables.mark, tables.lease
 
-MarkKind = Literal["hooks mended", "field lost", "door gap"]
+MarkKind = Literal["hooks mended", "hooks failing", "hooks silent", "field lost", "door gap"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mark:
-    """`subject` is an account. `facts` hold ids and counts, never a record's values."""
+    """`subject` begins with the account. `facts` hold ids and counts, never a record's values."""
 
     kind: MarkKind
     workspace_id: str
@@ -50,6 +50,13 @@ async def remove(connection: AsyncConnection, mark: Mark) -> None:
             _M.c.subject == mark.subject,
             _M.c.at == mark.at,
         )
+    )
+
+
+async def clear(connection: AsyncConnection, kind: MarkKind, workspace_id: str, subject: str) -> None:
+    """It is over, whenever it was put."""
+    await connection.execute(
+        delete(_M).where(_M.c.kind == kind, _M.c.workspace_id == workspace_id, _M.c.subject == subject)
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.store import tables
@@ -15,6 +15,7 @@ from shared.store.sql import upsert
 _A = tables.attempt
 _S = tables.sample
 _MOST = 20_000
+_CARRIED = ("created", "applied", "bound", "gone")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +69,42 @@ def time_of_id(text: str) -> datetime | None:
         return datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=milliseconds)
     except (ValueError, OverflowError):
         return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heard:
+    """When hooks told of records of one resource, newest first, and how many changes only listings found since."""
+
+    resource: str
+    times: Sequence[datetime]
+    missed: int
+
+
+async def heard(
+    connection: AsyncConnection, account_id: str, since: datetime, *, full_history: int, limit: int = 5_000
+) -> list[Heard]:
+    """What hooks told of an account since a time, for each resource with at least `full_history` deliveries."""
+    condition = [_A.c.account_id == account_id, _A.c.day >= since.astimezone(UTC).date()]
+    counts = await connection.execute(
+        select(_A.c.resource, func.count().label("many"))
+        .where(*condition, _A.c.origin == "change")
+        .group_by(_A.c.resource)
+        .order_by(_A.c.resource)
+    )
+    found = []
+    for resource in [row.resource for row in counts if row.many >= full_history]:
+        of_it = [*condition, _A.c.resource == resource]
+        rows = await connection.execute(
+            select(_A.c.at).where(*of_it, _A.c.origin == "change").order_by(_A.c.at.desc()).limit(limit)
+        )
+        times = [row.at for row in rows]
+        missed = await connection.execute(
+            select(func.count(func.distinct(_A.c.record_id))).where(
+                *of_it, _A.c.at > times[0], _A.c.origin == "sweep", _A.c.outcome.in_(_CARRIED)
+            )
+        )
+        found.append(Heard(resource=resource, times=times, missed=missed.scalar_one()))
+    return found
 
 
 async def add_samples(connection: AsyncConnection, at: datetime, values: Mapping[str, float]) -> None:

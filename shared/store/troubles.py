@@ -196,8 +196,7 @@ async def held_hooks(connection: AsyncConnection) -> list[tuple[str, str, int]]:
     return [(row.workspace_id, row.account_id, row.many) for row in rows]
 
 
-async def seen_until(connection: AsyncConnection, account_id: str) -> datetime | None:
-    """Until when every sweep of an account saw every change; None while one of them never listed anything."""
+async def is_listed_since(connection: AsyncConnection, account_id: str, at: datetime) -> bool:
+    """Whether every sweep of an account has seen what changed up to a time; also where it has none."""
     rows = await connection.execute(select(_S.c.seen_until).where(_S.c.account_id == account_id))
-    times = [row.seen_until for row in rows]
-    return None if not times or None in times else min(times)
+    return all(row.seen_until is not None and row.seen_until >= at for row in rows)

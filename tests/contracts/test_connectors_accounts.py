@@ -2,15 +2,10 @@
 
 import ssl
 from collections.abc import AsyncIterator, Mapping
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from shared import errors
 from shared.clock import SystemClock
@@ -20,6 +15,7 @@ from shared.connectors.registry import CONNECTORS
 from tests.contracts.connector_bench import LOOPBACK, PROFILES, Bench, benches_of
 from tests.contracts.connector_rawvendor import answer, raw_vendor
 from tests.contracts.test_connectors_hostile import session_at
+from tests.support.certificates import self_signed
 from tests.support.ports import free_ports
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -183,31 +179,6 @@ async def test_the_vendors_own_link_is_found_and_ours_is_not_taken_for_it(bench:
 
 
 # Certificates
-
-
-def self_signed(folder: Path) -> Path:
-    """A certificate for 127.0.0.1 and its key in one file."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(minutes=5))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    private = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    path = folder / "own.pem"
-    path.write_bytes(private + certificate.public_bytes(serialization.Encoding.PEM))
-    return path
 
 
 @every_token

@@ -20,6 +20,7 @@ from shared.store.marks import Mark
 
 # How long a thing that is mended already stays told, where nothing else says that it is over.
 _MENDED: Final = timedelta(minutes=30)
+_UNSAID: Final = timedelta(hours=3)
 _CHANNEL_FAILING: Final = timedelta(minutes=2)
 _WORDS: Final = 300
 _LOG_KINDS: Final[frozenset[AlertKind]] = frozenset({"lag-old", "lag-stalled"})
@@ -146,13 +147,17 @@ async def _marks(parts: Parts, now: datetime) -> list[Finding]:
 
 
 async def _is_over(parts: Parts, mark: Mark, now: datetime) -> bool:
-    """A gap and a lost field are over when everything was listed since, and not before they were told."""
+    """A gap and a lost field are over when everything was listed since, and not before they were told.
+
+    What the hook watch says stands until it says otherwise; it is over too when nobody says it any more.
+    """
+    if mark.kind in {"hooks failing", "hooks silent"}:
+        return now - mark.at >= _UNSAID
     if now - mark.at < _MENDED:
         return False
     if mark.kind == "hooks mended":
         return True
-    seen = await parts.database.read(partial(troubles.seen_until, account_id=mark.subject))
-    return seen is not None and seen >= mark.at
+    return await parts.database.read(partial(troubles.is_listed_since, account_id=mark.subject, at=mark.at))
 
 
 def _marked(mark: Mark) -> Finding:
@@ -160,6 +165,10 @@ def _marked(mark: Mark) -> Finding:
     match mark.kind:
         case "hooks mended":
             kind = "hooks-mended"
+        case "hooks failing":
+            kind = "hooks-failing"
+        case "hooks silent":
+            kind = "hooks-silent"
         case "field lost":
             kind = "field-lost"
         case "door gap":

@@ -25,6 +25,7 @@ AlertKind = Literal[
     "sweep-failing",
     "load-failing",
     "hooks-mended",
+    "hooks-failing",
     "hooks-held",
     "hooks-silent",
     "door-gap",
@@ -113,6 +114,7 @@ KINDS: Final[Mapping[AlertKind, Kind]] = {
         ),
         command="puente lag",
         page="/lag",
+        hold=timedelta(minutes=2),
     ),
     "sweep-failing": Kind(
         title=Text(en="A system cannot be listed", es="No se puede consultar un sistema"),
@@ -146,6 +148,16 @@ KINDS: Final[Mapping[AlertKind, Kind]] = {
         ),
         command="puente doctor {workspace}",
         page="/w/{workspace}",
+    ),
+    "hooks-failing": Kind(
+        title=Text(en="Webhooks cannot be checked", es="No se pueden comprobar los avisos"),
+        says=Text(
+            en="The webhooks of {account} cannot be looked at or put in order: {says} Sweeps carry its changes.",
+            es="Los avisos de {account} no se pueden mirar ni reparar: {says} Las consultas traen sus cambios.",
+        ),
+        command="puente doctor {workspace}",
+        page="/w/{workspace}",
+        hold=timedelta(minutes=15),
     ),
     "hooks-held": Kind(
         title=Text(en="A webhook points elsewhere", es="Un aviso apunta a otro sitio"),

@@ -6,6 +6,7 @@ import smtplib
 import socket
 import ssl
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from email.message import EmailMessage
@@ -88,10 +89,10 @@ class MailServer:
         context = ssl.create_default_context()
         if self.ca_file is not None:
             context.load_verify_locations(cafile=self.ca_file)
-        address = self._address()
+        addresses = self._addresses()
         if self.security == "tls":
-            return _TlsTo(address, self.host, self.port, context)
-        connection = _To(address, self.host, self.port)
+            return _TlsTo(addresses, self.host, self.port, context)
+        connection = _To(addresses, self.host, self.port)
         if self.security == "starttls":
             try:
                 connection.starttls(context=context)
@@ -100,33 +101,37 @@ class MailServer:
                 raise
         return connection
 
-    def _address(self) -> str:
-        """The address to call: resolved once, and every one that the name has must be allowed."""
+    def _addresses(self) -> Sequence[str]:
+        """The addresses to call: resolved once, and every one that the name has must be allowed."""
         found = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)
         addresses = [str(each[4][0]).split("%")[0] for each in found]
         plain = self.security == "plain"
         if not all(self.rules.permits(ip_address(each), plain=plain) for each in addresses):
             raise AddressRefused(self.host)
-        return addresses[0]
+        return addresses
 
 
 class _To(smtplib.SMTP):
-    """Connects to an address that was looked up before; the name stays the one that the certificate must show."""
+    """Connects to addresses that were looked up before; the name stays the one that the certificate must show."""
 
-    def __init__(self, address: str, host: str, port: int) -> None:
-        self._address = address
+    def __init__(self, addresses: Sequence[str], host: str, port: int) -> None:
+        self._addresses = addresses
         super().__init__(host, port, timeout=_SECONDS)
 
     def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
-        return socket.create_connection((self._address, port), timeout)
+        *others, last = self._addresses
+        for address in others:
+            with suppress(OSError):
+                return socket.create_connection((address, port), timeout)
+        return socket.create_connection((last, port), timeout)
 
 
 class _TlsTo(_To):
     """The same with TLS from the start."""
 
-    def __init__(self, address: str, host: str, port: int, context: ssl.SSLContext) -> None:
+    def __init__(self, addresses: Sequence[str], host: str, port: int, context: ssl.SSLContext) -> None:
         self._context = context
-        super().__init__(address, host, port)
+        super().__init__(addresses, host, port)
 
     def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
         return self._context.wrap_socket(super()._get_socket(host, port, timeout), server_hostname=host)
