@@ -6,7 +6,11 @@ import re
 import unicodedata
 from collections.abc import Mapping
 from functools import cache, lru_cache
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
 from typing import Final
+
+import phonenumbers
 
 _LANGUAGES: Final = ("en", "es", "pl", "fr", "de", "it", "pt", "nl")
 
@@ -85,11 +89,20 @@ def name_of(code: str, language: str) -> str:
     return _resolved(_table().get(code, {}), language)
 
 
+@cache
 def _table() -> Mapping[str, Mapping[str, str]]:
-    """Names by country and language. Loaded at the first use; see `_names`."""
-    from phonenumbers.geodata.locale import LOCALE_DATA  # noqa: PLC0415
+    """Names by country and language, from the region names that `phonenumbers` ships. Loaded at the first use.
 
-    table: Mapping[str, Mapping[str, str]] = LOCALE_DATA
+    The file is loaded by itself: to import it is to import its package, which holds the places of all telephone
+    numbers of the world, a hundred megabytes.
+    """
+    path = str(Path(phonenumbers.__file__).parent / "geodata" / "locale.py")
+    spec = spec_from_file_location("phonenumbers.geodata.locale", path)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{path} cannot be loaded")
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    table: Mapping[str, Mapping[str, str]] = module.LOCALE_DATA
     return table
 
 
@@ -102,10 +115,7 @@ def _plain(text: str) -> str:
 
 @cache
 def _names() -> Mapping[str, str]:
-    """Names by language, from the region names that `phonenumbers` ships.
-
-    Loaded at the first name that is not in the short table: it takes some tenths of a second and a few megabytes.
-    """
+    """Countries by their names in any of the languages, made at the first name that is not in the short table."""
     return {
         _plain(name): region
         for region, names in _table().items()

@@ -88,8 +88,8 @@ async def calls_per_change(servers: Servers, effort: Effort, findings: Findings)
         await shop.until_attempts("created", _RECORDS)
         left = [int(record["id"]) for record in await shop.records("bitfactura")]
         one_way = await _edits(shop, left, _CITY)
-        findings.add(_row("one-way change: read and write", one_way, 2))
-        findings.add(_row("a hook of a record that shows nothing new", await _echo(shop, left), 1))
+        findings.add(calls_row("one-way change: read and write", one_way, 2))
+        findings.add(calls_row("a hook of a record that shows nothing new", await _echo(shop, left), 1))
         sync.stop()
         for number in range(_EDITS):
             await shop.owner(
@@ -98,10 +98,10 @@ async def calls_per_change(servers: Servers, effort: Effort, findings: Findings)
         before, applied = await shop.calls(), (await shop.attempts()).get("applied", 0)
         again = start_sync(shop.started, shop.here, "sync-again", PUENTE_SWEEP_SECONDS="3600")
         await shop.until_attempts("applied", applied + 1)
-        await _settled(shop)
-        writes = _spent(before, await shop.calls()).get("sugester PUT", 0)
+        await settled(shop)
+        writes = spent(before, await shop.calls()).get("sugester PUT", 0)
         again.stop()
-        findings.add(_row(f"writes for {_EDITS} edits before the first hook is handled", float(writes), 1))
+        findings.add(calls_row(f"writes for {_EDITS} edits before the first hook is handled", float(writes), 1))
 
 
 async def _edits(shop: Shop, ids: list[int], city: str) -> float:
@@ -110,8 +110,8 @@ async def _edits(shop: Shop, ids: list[int], city: str) -> float:
     for number in ids:
         await shop.owner("bitfactura", "PUT", f"/clients/{number}.json", {"client": {"city": city}})
     await shop.until_attempts("applied", applied + len(ids))
-    await _settled(shop)
-    return sum(_spent(before, await shop.calls()).values()) / len(ids)
+    await settled(shop)
+    return sum(spent(before, await shop.calls()).values()) / len(ids)
 
 
 async def _echo(shop: Shop, ids: list[int]) -> float:
@@ -128,11 +128,11 @@ async def _echo(shop: Shop, ids: list[int]) -> float:
         return sum((await shop.attempts()).values()) >= looked + len(ids)
 
     await until(all_looked, within=_WITHIN, what="each hook is looked at")
-    await _settled(shop)
-    return sum(_spent(before, await shop.calls()).values()) / len(ids)
+    await settled(shop)
+    return sum(spent(before, await shop.calls()).values()) / len(ids)
 
 
-async def _settled(shop: Shop) -> None:
+async def settled(shop: Shop) -> None:
     """Wait until no more calls come: two looks a moment apart that count the same."""
 
     async def same() -> bool:
@@ -143,11 +143,11 @@ async def _settled(shop: Shop) -> None:
     await until(same, within=_WITHIN, what="the calls come to an end")
 
 
-def _spent(before: Mapping[str, int], after: Mapping[str, int]) -> dict[str, int]:
+def spent(before: Mapping[str, int], after: Mapping[str, int]) -> dict[str, int]:
     return {name: count - before.get(name, 0) for name, count in after.items() if count > before.get(name, 0)}
 
 
-def _row(what: str, calls: float, most: float) -> Row:
+def calls_row(what: str, calls: float, most: float) -> Row:
     return Row(figure="P4", what=what, unit="calls", values=[calls], goal=Goal(most=most))
 
 

@@ -166,7 +166,8 @@ async def add_workspace(opened: Parts, name: str, accounts: Mapping[str, tuple[s
         )
         await administration.save_account(opened, used, account)
     used = await administration.used_of(opened, name)
-    await administration.add_bridge(opened, used, "bitfactura", "sugester")
+    left, right = accounts
+    await administration.add_bridge(opened, used, left, right)
     used = await administration.used_of(opened, name)
     now = opened.clock.now()
     flow = next(each for each in used.directory.flows.values() if each.entity == "customer")

@@ -24,6 +24,7 @@ from tests.bench import (
     neighbours,
     report,
     servers,
+    shop_loads,
     state,
 )
 from tests.bench.figures import Findings
@@ -40,6 +41,7 @@ BENCHES: Mapping[str, tuple[str, Bench]] = {
     "P3": ("from the hook to the other side", latency.hook_to_visible),
     "P4": ("vendor calls per change", calls.calls_per_change),
     "P5": ("a load", loads.load_of_clients),
+    "P5b": ("a load of the second bridge", shop_loads.load_of_the_shop),
     "P6": ("neighbours and restarts", neighbours.neighbours_and_restarts),
     "P7": ("state per change", state.state_per_change),
 }
