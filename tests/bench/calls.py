@@ -49,20 +49,21 @@ class Shop:
             raise AssertionError(f"the sandbox refused {method} {path}: {said}")
         return said["body"]
 
-    async def records(self, system: str) -> list[dict[str, Any]]:
-        query = {"system": system, "account": _SHOP, "resource": "clients"}
+    async def records(self, system: str, resource: str = "clients") -> list[dict[str, Any]]:
+        query = {"system": system, "account": _SHOP, "resource": resource}
         async with self.http.get(f"{self.control}/records", params=query) as answer:
             found: list[dict[str, Any]] = (await answer.json())["records"]
             return found
 
     async def calls(self) -> dict[str, int]:
-        """Calls so far, as `system METHOD`."""
+        """Calls so far, as `system METHOD`; where a path names what is done, as `system NAME`."""
         async with self.http.get(f"{self.control}/stats", params={"account": _SHOP}) as answer:
             stats = await answer.json()
         counted: dict[str, int] = {}
         for system, calls in stats.items():
             for name, count in calls.items():
-                key = f"{system} {name.split(' ')[0]}"
+                done = name.rpartition("/admin/")[2] if "/admin/" in name else name.split(" ")[0]
+                key = f"{system} {done}"
                 counted[key] = counted.get(key, 0) + count
         return counted
 
@@ -88,8 +89,8 @@ async def calls_per_change(servers: Servers, effort: Effort, findings: Findings)
         await shop.until_attempts("created", _RECORDS)
         left = [int(record["id"]) for record in await shop.records("bitfactura")]
         one_way = await _edits(shop, left, _CITY)
-        findings.add(calls_row("one-way change: read and write", one_way, 2))
-        findings.add(calls_row("a hook of a record that shows nothing new", await _echo(shop, left), 1))
+        findings.add(_row("one-way change: read and write", one_way, 2))
+        findings.add(_row("a hook of a record that shows nothing new", await _echo(shop, left), 1))
         sync.stop()
         for number in range(_EDITS):
             await shop.owner(
@@ -101,7 +102,7 @@ async def calls_per_change(servers: Servers, effort: Effort, findings: Findings)
         await settled(shop)
         writes = spent(before, await shop.calls()).get("sugester PUT", 0)
         again.stop()
-        findings.add(calls_row(f"writes for {_EDITS} edits before the first hook is handled", float(writes), 1))
+        findings.add(_row(f"writes for {_EDITS} edits before the first hook is handled", float(writes), 1))
 
 
 async def _edits(shop: Shop, ids: list[int], city: str) -> float:
@@ -147,7 +148,7 @@ def spent(before: Mapping[str, int], after: Mapping[str, int]) -> dict[str, int]
     return {name: count - before.get(name, 0) for name, count in after.items() if count > before.get(name, 0)}
 
 
-def calls_row(what: str, calls: float, most: float) -> Row:
+def _row(what: str, calls: float, most: float) -> Row:
     return Row(figure="P4", what=what, unit="calls", values=[calls], goal=Goal(most=most))
 
 

@@ -98,10 +98,17 @@ async def _one_run(servers: Servers, seconds: float, *, bare: bool) -> Taken:
 
 
 async def start_ingress(
-    started: Started, keys: HookKeys, log_url: str, port: int, name: str = "ingress", **more: str
+    started: Started,
+    keys: HookKeys,
+    log_url: str,
+    port: int,
+    name: str = "ingress",
+    *,
+    system: str = "bitfactura",
+    **more: str,
 ) -> Process:
     env = keys.door_environment(started.folder / name, log_url, port, **more)
-    process = started.server("-m", "services.ingress.main", "bitfactura", name=name, env=env)
+    process = started.server("-m", "services.ingress.main", system, name=name, env=env)
     await process.answers(f"http://127.0.0.1:{port}/readyz", within=SOON)
     return process
 

@@ -24,6 +24,7 @@ from tests.bench import (
     neighbours,
     report,
     servers,
+    shop_calls,
     shop_loads,
     state,
 )
@@ -40,6 +41,7 @@ BENCHES: Mapping[str, tuple[str, Bench]] = {
     "P2": ("changes applied per second", changes.applied_per_second),
     "P3": ("from the hook to the other side", latency.hook_to_visible),
     "P4": ("vendor calls per change", calls.calls_per_change),
+    "P4b": ("vendor calls per change on the second bridge", shop_calls.calls_of_the_shop),
     "P5": ("a load", loads.load_of_clients),
     "P5b": ("a load of the second bridge", shop_loads.load_of_the_shop),
     "P6": ("neighbours and restarts", neighbours.neighbours_and_restarts),

@@ -157,6 +157,7 @@ class Vendor:
             self._by_key.setdefault(key.casefold(), []).append(record_id)
         at = "2026-11-20T09:15:02.100001+01:00"
         shown = {"id": int(record_id), "last_name": "", "tags": [], "channel": "integrations-api", "created": at}
+        shown |= {"remarks": "", "description": "", "websites": []}
         made = msgspec.json.encode({**shown, **given, "modified": at})
         self._contacts[record_id] = made
         return made
