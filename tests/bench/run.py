@@ -55,6 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(BENCHES)}; default all")
     parser.add_argument("--quick", action="store_true", help="less work for each figure, some minutes in all")
     parser.add_argument("--repeats", type=int, help="how often both arms take their turn")
+    parser.add_argument("--load", type=int, help="how many records P5 and P5b load")
     parser.add_argument("--into", type=Path, default=machine.ROOT / "build" / "bench", help="where results go")
     given = parser.parse_args(arguments)
     unknown = sorted(set(given.names) - set(BENCHES))
@@ -63,6 +64,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     effort = QUICK if given.quick else FULL
     if given.repeats:
         effort = replace(effort, repeats=given.repeats)
+    if given.load:
+        effort = replace(effort, load=given.load)
     console = Console()
     if not console.is_terminal:
         console = Console(width=150)
