@@ -53,11 +53,13 @@ types: $(STAMP)
 unit: $(STAMP)
 	$(BIN)/python -m pytest tests/unit tests/architecture -q
 
-# Real processes killed at random under load, then both sides compared: docs/kill-rig.md. N kills, repeatable by SEED.
+# Real processes killed at random under load, then both sides compared: docs/kill-rig.md. N kills, repeatable by SEED; BRIDGE is
+# bitfactura-sugester, factusol-clientify or factusol-clientify-v1.
 N ?= 100
 SEED ?= 1
+BRIDGE ?= bitfactura-sugester
 kill: $(STAMP)
-	$(BIN)/python -m tests.kill --kills $(N) --seed $(SEED)
+	$(BIN)/python -m tests.kill --bridge $(BRIDGE) --kills $(N) --seed $(SEED)
 
 # What is known against the packages of the lock (exit code 3: no database could be asked), and their licences.
 # pip-audit has a virtual environment of its own, so that it is not itself among what Puente stands on.

@@ -32,3 +32,14 @@ async def until_stopped(
             # Nobody takes what a task that is left behind may still raise.
             task.add_done_callback(lambda done: done.cancelled() or done.exception())
     return task.result() if task.done() and not task.cancelled() else None
+
+
+async def at_most(seconds: float, work: Coroutine[Any, Any, None]) -> None:
+    """Do what is well done at an end and needs the store: a database that stands still is not waited for."""
+    task = asyncio.create_task(work)
+    await asyncio.wait({task}, timeout=seconds)
+    if task.done():
+        task.result()
+    else:
+        task.cancel()
+        task.add_done_callback(lambda done: done.cancelled() or done.exception())

@@ -10,6 +10,7 @@ import tempfile
 from pathlib import Path
 
 from tests.kill import report
+from tests.kill.bridges import BRIDGES, DEFAULT
 from tests.kill.place import ROOT
 from tests.kill.run import run
 
@@ -25,6 +26,8 @@ def main() -> int:
             folder,
             kills=given.kills,
             seed=given.seed,
+            bridge=given.bridge,
+            look_ups=given.look_ups,
             rate=given.rate,
             faults=not given.no_faults,
             without=given.without,
@@ -35,7 +38,7 @@ def main() -> int:
         )
     )
     report.keep(done, given.ledger)
-    lines = [*report.told(done), "", *report.summed(given.ledger)]
+    lines = [*report.told(done), "", *report.summed(given.ledger, given.bridge)]
     sys.stdout.write("\n".join(lines) + "\n")
     if done.verdict.violations or given.keep:
         sys.stdout.write(f"logs: {folder}\n")
@@ -48,6 +51,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.kill", description=__doc__)
     parser.add_argument("--kills", type=int, default=100, help="end after so many kills")
     parser.add_argument("--seed", type=int, default=1, help="the same seed repeats the schedule")
+    parser.add_argument("--bridge", choices=sorted(BRIDGES), default=DEFAULT, help="the two systems")
+    parser.add_argument("--look-ups", default="", help="SYSTEM/RESOURCE=KIND,...: declare other look-ups")
     parser.add_argument("--rate", type=float, default=3.0, help="what people do, times a second")
     parser.add_argument("--minutes", type=float, default=60.0, help="strike no longer than this")
     parser.add_argument("--records", type=int, default=60, help="clients that were there before")

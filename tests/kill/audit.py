@@ -9,12 +9,14 @@ from datetime import datetime, timedelta
 from typing import Final, Literal
 
 from shared.flows.catalog import asunto_bitfactura_sugester as asuntos
-from shared.flows.catalog import customer_bitfactura_sugester as customers
+from shared.flows.spec import End
 from shared.model.normal import normal
 from shared.model.record import CUSTOMER, DEAL
 from shared.store.rows import Binding, Waiting
+from tests.kill import declared
 from tests.kill.books import Books, unlogged
-from tests.kill.driver import LEFT, RIGHT, Client, Driver, Invoice
+from tests.kill.bridges import Bridge
+from tests.kill.people import Client, Invoice, People
 from tests.kill.vendors import Json
 
 Kind = Literal[
@@ -22,7 +24,9 @@ Kind = Literal[
     "came back",
     "missing",
     "unbound",
+    "bound twice",
     "different",
+    "other number",
     "lost edit",
     "late edit lost",
     "hook not in the log",
@@ -35,15 +39,7 @@ Kind = Literal[
 
 # An edit that comes so long after the other side's, which had been carried over before, is no conflict.
 LATE: Final = timedelta(minutes=2)
-_SIDES: Final = (LEFT, RIGHT)
 _FOUND_AGAIN: Final = "The counterpart had been made before a crash or a lost answer"
-_LOOK_UPS: Final = {
-    f"{end.connector.name}/{end.resource_name}": f"{other.connector.title} {other.resource_name} "
-    f"by {other.resource.look_up.value}"
-    for flow in (customers.FLOW, asuntos.FLOW)
-    for end, other in ((flow.left, flow.right), (flow.right, flow.left))
-}
-"""How the counterpart of a record of this kind is looked for."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,41 +74,53 @@ class Verdict:
         return dict(Counter(each.kind for each in self.violations))
 
 
-def judge(books: Books, driver: Driver, hooks: Mapping[int, tuple[str, str, str]], ends: Sequence[str]) -> Verdict:
+def judge(
+    books: Books,
+    people: People,
+    hooks: Mapping[int, tuple[str, str, str]],
+    ends: Sequence[str],
+    *,
+    bridge: Bridge,
+    look_ups: str = "",
+) -> Verdict:
     """Compare what people did with what is there now."""
-    audit = _Audit(books, driver)
+    audit = _Audit(books, people, bridge)
     violations = [
         *audit.state(),
         *(Violation(kind="ended", says=each) for each in ends),
         *(Violation(kind="hook not in the log", says=each) for each in unlogged(books, hooks)),
         *audit.changes(),
-        *(each for client in driver.clients.values() for each in audit.client(client)),
-        *(each for invoice in driver.invoices.values() for each in audit.invoice(invoice)),
+        *audit.bound_twice(),
+        *audit.strangers(),
+        *(each for client in people.clients.values() for each in audit.client(client)),
+        *(each for invoice in people.invoices.values() for each in audit.invoice(invoice)),
     ]
     return Verdict(
         violations=violations,
         explained=audit.explained,
         shown_doubles=audit.shown_doubles,
         persons=dict(Counter(row.reason for row in books.waits if row.needs_person)),
-        clients=len(driver.clients),
-        invoices=len(driver.invoices),
+        clients=len(people.clients),
+        invoices=len(people.invoices),
         pairs=sum(len(each) for each in books.pairs.values()),
         counts={"accepted hooks": len(hooks), "log entries": len(books.entries)},
-        found_again=dict(Counter(_found_again(books))),
+        found_again=dict(Counter(_found_again(books, bridge, look_ups))),
     )
 
 
 class _Audit:
-    def __init__(self, books: Books, driver: Driver) -> None:
+    def __init__(self, books: Books, people: People, bridge: Bridge) -> None:
         self.explained: list[str] = []
         self.shown_doubles: list[str] = []
         self._books = books
-        self._driver = driver
-        self._by_marker = {side: _grouped(books.clients[side], "email") for side in _SIDES}
-        self._by_id = {side: {str(each["id"]): each for each in books.clients[side]} for side in _SIDES}
+        self._people = people
+        self._bridge = bridge
+        self._sides = tuple(bridge.sides)
+        self._left, self._right = self._sides
+        self._by_marker = {side: _grouped(books.clients[side], "email") for side in self._sides}
         self._pair_of = {
-            side: {pair.left_id if side == LEFT else pair.right_id: pair for pair in books.pairs["customer"]}
-            for side in _SIDES
+            side: {pair.left_id if side == self._left else pair.right_id: pair for pair in books.pairs["customer"]}
+            for side in self._sides
         }
         self._deals = _grouped(books.deals, "name")
         self._deal_by_id = {str(each["id"]): each for each in books.deals}
@@ -144,22 +152,42 @@ class _Audit:
             story = self._books.story(change.system, change.resource, change.record_id)
             yield Violation(kind="change not looked at", says=f"{len(missed)} in all; {says}", evidence=story)
 
+    def bound_twice(self) -> Iterator[Violation]:
+        """A record of either side is in one pair at most, whatever its state."""
+        for entity, pairs in self._books.pairs.items():
+            for side, ids in (("left", [p.left_id for p in pairs]), ("right", [p.right_id for p in pairs])):
+                for record_id, many in Counter(ids).items():
+                    if many > 1:
+                        yield Violation(kind="bound twice", says=f"{entity} {side} {record_id} in {many} pairs")
+
+    def strangers(self) -> Iterator[Violation]:
+        """Clients without an e-mail, which people at the desk saved under a number that Puente had chosen: each of
+        them, by its name, is once in the CRM."""
+        names = {str(each.get("name")) for each in self._by_marker[self._left].get("", ())}
+        found = Counter(str(each.get("name")) for each in self._by_marker[self._right].get("", ()))
+        for name, many in found.items():
+            if many > 1 and name in names:
+                yield Violation(kind="doubled", says=f"{name} is {many} times in {self._right}")
+
+    def _resource(self, side: str) -> str:
+        return self._bridge.sides[side].resource
+
     # Clients
 
     def client(self, client: Client) -> Iterator[Violation]:
-        found = {side: self._by_marker[side].get(client.marker, []) for side in _SIDES}
-        for side in _SIDES:
+        found = {side: self._by_marker[side].get(client.marker, []) for side in self._sides}
+        for side in self._sides:
             if len(found[side]) > 1:
                 yield from self._several(client, side, found)
         if client.deleted_on or not client.ids:
             return
-        live = {side: [each for each in found[side] if not each["deleted"]] for side in _SIDES}
-        for side in _SIDES:
+        live = {side: [each for each in found[side] if not each["deleted"]] for side in self._sides}
+        for side in self._sides:
             if not live[side]:
                 says = f"{client.marker}, made in {sorted(client.made_on)}, is not in {side}"
                 yield from self._unless_explained("missing", says, found)
-        if live[LEFT] and live[RIGHT]:
-            yield from self._pair(client, live[LEFT][0], live[RIGHT][0], found)
+        if live[self._left] and live[self._right]:
+            yield from self._pair(client, live[self._left][0], live[self._right][0], found)
 
     def _several(self, client: Client, side: str, found: Mapping[str, Sequence[Json]]) -> Iterator[Violation]:
         """Several records of one client on one side. One that a person made and deleted before anybody joined it
@@ -175,7 +203,7 @@ class _Audit:
         kind: Kind = "came back" if side in client.deleted_on else "doubled"
         says = f"{client.marker} is {len(ids)} times in {side}: {ids}"
         rows = [row for row in self._rows(found) if row.needs_person]
-        if rows and len(client.made_on) == len(_SIDES):
+        if rows and len(client.made_on) == len(self._sides):
             # People made it at both ends before either end could be known at the other, and Puente says so.
             self.shown_doubles.append(f"{says}: {'; '.join(_row(row) for row in rows)}")
             return
@@ -184,13 +212,17 @@ class _Audit:
     def _pair(
         self, client: Client, left: Json, right: Json, found: Mapping[str, Sequence[Json]]
     ) -> Iterator[Violation]:
-        pair = self._pair_of[LEFT].get(str(left["id"]))
+        pair = self._pair_of[self._left].get(str(left["id"]))
         if pair is None or pair.right_id != str(right["id"]) or pair.state != "active":
             says = f"{client.marker}: {left['id']} and {right['id']} are not one active pair: {_pair_text(pair)}"
             yield from self._unless_explained("unbound", says, found)
             return
-        for name in customers.FLOW.shared_fields():
-            values = [_normal(name, each.get(name)) for each in (left, right)]
+        number = self._bridge.number_field
+        if number and str(right.get(number)) != str(left["id"]):
+            says = f"{client.marker}: {right['id']} shows {right.get(number)!r} and not {left['id']!r}"
+            yield from self._unless_explained("other number", says, found)
+        for name in self._bridge.flow.shared_fields():
+            values = [self._bridge.plain(name, each.get(name)) for each in (left, right)]
             if values[0] != values[1]:
                 shown = f"{left.get(name)!r} and {right.get(name)!r}; people wrote {client.wrote.get(name)}"
                 says = f"{client.marker} ({left['id']}-{right['id']}) {name}: {shown}"
@@ -203,8 +235,8 @@ class _Audit:
     ) -> Iterator[Violation]:
         """Both sides show the last value of one side; of the later one, where the two were no conflict."""
         wrote = client.wrote[name]
-        shown = _normal(name, left.get(name))
-        last = {side: _normal(name, value) for side, (value, _at) in wrote.items()}
+        shown = self._bridge.plain(name, left.get(name))
+        last = {side: self._bridge.plain(name, value) for side, (value, _at) in wrote.items()}
         says = f"{client.marker} {name} shows {left.get(name)!r}; people wrote {wrote}"
         if shown not in last.values():
             yield from self._unless_explained("lost edit", says, found)
@@ -221,9 +253,9 @@ class _Audit:
         """Whether the field was written between these moments: then the one edit met the other side without it."""
         told = [
             attempt
-            for side in _SIDES
+            for side in self._sides
             for each in found[side]
-            for attempt in self._books.told.get((f"{side}/clients", str(each["id"])), ())
+            for attempt in self._books.told.get((f"{side}/{self._resource(side)}", str(each["id"])), ())
         ]
         return any(after < each.at < before and name in each.fields for each in told)
 
@@ -231,11 +263,11 @@ class _Audit:
 
     def invoice(self, invoice: Invoice) -> Iterator[Violation]:
         deals = self._deals.get(f"Factura {invoice.number}", [])
-        story = self._books.story(LEFT, "invoices", str(invoice.id))
+        story = self._books.story(self._left, "invoices", str(invoice.id))
         if len(deals) > 1:
             says = f"{invoice.number} ({invoice.id}) has {len(deals)} Asuntos: {[each['id'] for each in deals]}"
             yield Violation(kind="doubled", says=says, evidence=story)
-        row = self._books.row_of(LEFT, "invoices", str(invoice.id))
+        row = self._books.row_of(self._left, "invoices", str(invoice.id))
         pair = self._invoice_pairs.get(str(invoice.id))
         deal = self._deal_by_id.get(pair.right_id) if pair is not None else None
         if not deals:
@@ -261,8 +293,8 @@ class _Audit:
         now = self._books.deal_statuses.get(int(status_id)) if status_id is not None else None
         if now != text:
             yield "status", text, now
-        client = self._driver.clients[invoice.client]
-        pair = self._pair_of[LEFT].get(str(client.ids.get(LEFT)))
+        client = self._people.clients[invoice.client]
+        pair = self._pair_of[self._left].get(str(client.ids.get(self._left)))
         wanted = pair.right_id if pair is not None else None
         if str(deal.get("client_id")) != wanted:
             yield "client", wanted, deal.get("client_id")
@@ -277,8 +309,8 @@ class _Audit:
         yield Violation(kind=kind, says=says, evidence=self._stories(found))
 
     def _rows(self, found: Mapping[str, Sequence[Json]]) -> list[Waiting]:
-        named = [(side, str(each["id"])) for side in _SIDES for each in found[side]]
-        rows = [self._books.row_of(side, "clients", record_id) for side, record_id in named]
+        named = [(side, str(each["id"])) for side in self._sides for each in found[side]]
+        rows = [self._books.row_of(side, self._resource(side), record_id) for side, record_id in named]
         return [row for row in rows if row is not None]
 
     def _or_row(self, kind: Kind, says: str, row: Waiting | None, story: Sequence[str]) -> Iterator[Violation]:
@@ -289,24 +321,39 @@ class _Audit:
 
     def _stories(self, found: Mapping[str, Sequence[Json]]) -> list[str]:
         lines: list[str] = []
-        for side in _SIDES:
+        for side in self._sides:
             for each in found[side]:
                 record_id = str(each["id"])
                 lines.append(
                     f"{side} {record_id}: {_short(each)} {_pair_text(self._pair_of[side].get(record_id))}"
                 )
-                lines += [f"  {line}" for line in self._books.story(side, "clients", record_id)]
+                lines += [f"  {line}" for line in self._books.story(side, self._resource(side), record_id)]
         return lines
 
     def _story_of_row(self, row: Waiting) -> list[str]:
         return self._books.story(row.account_id.partition(".")[2], row.resource, row.record_id)
 
 
-def _found_again(books: Books) -> Iterator[str]:
-    """The look-up of each create that was found again after a crash or a lost answer."""
+def _found_again(books: Books, bridge: Bridge, look_ups: str) -> Iterator[str]:
+    """The look-up of each create that was found again after a crash or a lost answer, by what was made from."""
+    known = _look_ups(bridge, look_ups)
     for (kind, _record), told in books.told.items():
-        look_up = _LOOK_UPS.get(kind, "")
-        yield from (look_up for each in told if each.says.startswith(_FOUND_AGAIN))
+        yield from (known.get(kind, "") for each in told if each.says.startswith(_FOUND_AGAIN))
+
+
+def _look_ups(bridge: Bridge, look_ups: str) -> dict[str, str]:
+    """How the counterpart of a record of each kind is looked for."""
+    other = {(system, resource): kind for system, resource, kind in declared.read(look_ups)}
+
+    def told(end: End) -> str:
+        kind = other.get((end.connector.name, end.resource_name), end.resource.look_up)
+        return f"{end.connector.title} {end.resource_name} by {kind.value}"
+
+    ends = [(bridge.flow.left, bridge.flow.right)]
+    if bridge.documents is not None:
+        ends.append((bridge.documents.left, bridge.documents.right))
+    both = [*ends, *((right, left) for left, right in ends)]
+    return {f"{one.connector.name}/{one.resource_name}": told(other_end) for one, other_end in both}
 
 
 def _grouped(records: Sequence[Json], name: str) -> dict[str, list[Json]]:
@@ -314,11 +361,6 @@ def _grouped(records: Sequence[Json], name: str) -> dict[str, list[Json]]:
     for each in records:
         found.setdefault(str(each.get(name)), []).append(each)
     return found
-
-
-def _normal(name: str, value: object) -> str:
-    plain = value if value is None or isinstance(value, bool) else str(value)
-    return normal(CUSTOMER.fields[name], plain, country="ES")
 
 
 def _short(record: Json) -> str:

@@ -20,7 +20,7 @@ from shared.runtime.views import Status
 from shared.runtime.workspaces import Used
 from shared.store import attempts, bindings, tables, waiting
 from shared.store.rows import Attempt, Binding, Waiting
-from tests.kill.driver import LEFT, RIGHT
+from tests.kill.bridges import Side
 from tests.kill.place import WORKSPACE, Place
 from tests.kill.vendors import Json, Vendors
 
@@ -34,7 +34,6 @@ class Books:
     used: Used
     status: Status
     clients: Mapping[str, Sequence[Json]]
-    invoices: Sequence[Json]
     deals: Sequence[Json]
     deal_statuses: Mapping[int, str]
     pairs: Mapping[str, Sequence[Binding]]
@@ -73,19 +72,19 @@ def settings_of(place: Place) -> Settings:
 async def read(place: Place) -> Books:
     async with opened(settings_of(place), clock=place.clock, migrate=False) as parts, opened_log(parts) as log:
         used = await administration.used_of(parts, WORKSPACE)
-        bridge = next(iter(used.directory.bridges))
         told = await _attempts(parts)
         waits = await parts.database.read(lambda each: waiting.of_workspace(each, WORKSPACE, limit=_ALL))
         seen = {name for each in told for name in each.change_ids} | {n for each in waits for n in each.change_ids}
-        statuses = await place.vendors.records(RIGHT, "statuses")
+        bridge_id, bridge = next(iter(used.directory.bridges)), place.bridge
+        right = bridge.right.system
+        statuses = await place.vendors.records(right, "statuses") if bridge.documents else ()
         return Books(
             used=used,
             status=await views.status(parts, log, WORKSPACE),
-            clients={side: await place.vendors.records(side, "clients", deleted=True) for side in (LEFT, RIGHT)},
-            invoices=await place.vendors.records(LEFT, "invoices", deleted=True),
-            deals=await place.vendors.records(RIGHT, "deals", deleted=True),
+            clients={name: await _clients(place, side) for name, side in bridge.sides.items()},
+            deals=await place.vendors.records(right, "deals", deleted=True) if bridge.documents else (),
             deal_statuses={each["id"]: str(each["name"]) for each in statuses},
-            pairs={entity: await _pairs(parts, bridge, entity) for entity in ("customer", "invoice")},
+            pairs={entity: await _pairs(parts, bridge_id, entity) for entity in ("customer", "invoice")},
             waits=waits,
             entries=[entry async for entry in log.read(workspace=WORKSPACE)],
             seen_changes=frozenset(seen),
@@ -104,9 +103,14 @@ async def retry_what_waits(place: Place) -> int:
 async def accepted(vendors: Vendors, known: dict[int, tuple[str, str, str]]) -> None:
     """Add to `known` every delivery that the door answered with 2xx: by its id, (system, hook kind, record)."""
     for each in (await vendors.get("hooks", limit="2000"))["hooks"]:
-        if each["state"] == "delivered" and each["id"] not in known:
-            told = CONNECTORS[each["system"]].changes_in(each["kind"], msgspec.json.encode(each["body"]))
-            known[each["id"]] = (each["system"], each["kind"], told[0].record_id if told else "")
+        status = each["status"]
+        if each["id"] not in known and each["state"] == "delivered" and status and 200 <= status < 300:
+            connector = CONNECTORS[each["system"]]
+            kinds = connector.hooks.kinds
+            # Where one slot sends every event of an entity, the event is no kind of hook.
+            kind = each["kind"] if each["kind"] in kinds else next(iter(kinds))
+            told = connector.changes_in(kind, msgspec.json.encode(each["body"]))
+            known[each["id"]] = (each["system"], kind, told[0].record_id if told else "")
 
 
 def unlogged(books: Books, known: Mapping[int, tuple[str, str, str]]) -> list[str]:
@@ -118,6 +122,12 @@ def unlogged(books: Books, known: Mapping[int, tuple[str, str, str]]) -> list[st
         for key, many in found.items()
         if logged[key] < many
     ]
+
+
+async def _clients(place: Place, side: Side) -> Sequence[Json]:
+    """The clients of a system with their fields as Puente names them, without what left no trace."""
+    found = await place.vendors.records(side.system, side.resource, deleted=True)
+    return [{"deleted": False, **side.shown(each)} for each in found]
 
 
 async def _pairs(parts: Parts, bridge: str, entity: str) -> Sequence[Binding]:

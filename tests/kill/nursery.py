@@ -29,6 +29,7 @@ from tests.support.processes import STOP_WITHIN, Process, ProcessStuck, clean_en
 
 _PR_SET_PDEATHSIG: Final = 1
 SABOTAGE: Final = "RIG_SABOTAGE"
+LOOK_UPS: Final = "RIG_LOOK_UPS"
 _TELL: Final = signal.SIGUSR2
 _TELLING_SECONDS: Final = 3.0
 _TASKS: Final = "--- tasks of a process that does not end\n"
@@ -150,6 +151,9 @@ def _live(birth: Birth) -> None:
     os.environ.update(birth.env)
     os.chdir(birth.cwd)
     signal.signal(_TELL, _tell)
+    look_ups = birth.env.get(LOOK_UPS, "")
+    if look_ups:
+        importlib.import_module("tests.kill.declared").apply(look_ups)
     sabotage = birth.env.get(SABOTAGE, "")
     if sabotage:
         importlib.import_module("tests.kill.sabotage").apply(sabotage)

@@ -1,4 +1,4 @@
-"""The installation under fire: broker, database, sandbox, door and two syncs, set up by the command line."""
+"""The installation under fire: broker, database, sandbox, door and three syncs, set up by the command line."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from typing import Any, Final
 from shared.clock import Clock, clock_of
 from shared.keys import generate_ring
 from tests.kill import sabotage
-from tests.kill.nursery import SABOTAGE, Forked
+from tests.kill.bridges import Bridge
+from tests.kill.nursery import LOOK_UPS, SABOTAGE, Forked
+from tests.kill.people import SPEED
 from tests.kill.vendors import Vendors
 from tests.support import kafka as kafkas
 from tests.support import ports
@@ -21,22 +23,19 @@ from tests.support import postgres as databases
 from tests.support.processes import Process, python
 
 WORKSPACE: Final = "acme"
-SYSTEMS: Final = ("bitfactura", "sugester")
 SOON: Final = timedelta(seconds=90)
 _LONGEST: Final = timedelta(minutes=10)
 ROOT: Final = Path(__file__).resolve().parents[2]
 _SANDBOX: Final = ("-m", "services.sandbox", "--port", "0", "--json")
 
 _LOG_OPTIONS: Final = "session_timeout=3&heartbeat=1&rebalance_timeout=9"
-# All times are of the rig's clock, which runs `SPEED` times as fast as the machine's.
-SPEED: Final = 5.0
 SYNCS: Final = ("sync-1", "sync-2", "sync-3")
 VISIBLE_AFTER: Final = 60
-_ACCOUNT: Final = tuple(
-    word
-    for setting in ("calls_per_minute=60000", "seconds_per_call=40", f"visible_after_seconds={VISIBLE_AFTER}")
-    for word in ("--setting", setting)
-)
+_ACCOUNT: Final[Mapping[str, str]] = {
+    "calls_per_minute": "60000",
+    "seconds_per_call": "40",
+    "visible_after_seconds": str(VISIBLE_AFTER),
+}
 # Short times, so that a kill costs seconds. A lost hook is made good by the next sweep.
 _TIMES: Final = {
     "PUENTE_SWEEP_SECONDS": "120",
@@ -100,6 +99,7 @@ class Place:
     database: databases.OwnPostgres
     vendors: Vendors
     services: Mapping[str, Service]
+    bridge: Bridge
     env: Mapping[str, str] = field(repr=False)
     clock: Clock
 
@@ -127,12 +127,10 @@ class Place:
 
 
 @asynccontextmanager
-async def opened(folder: Path, *, seed: int, without: str = "") -> AsyncIterator[Place]:
-    """Start the servers and set the workspace up, with no service of Puente running yet.
-
-    The sandbox's vendors both send hooks; their rows are not switched off for failing, since an hour of sweeps
-    alone would leave the door with nothing to do.
-    """
+async def opened(
+    folder: Path, *, bridge: Bridge, seed: int, without: str = "", look_ups: str = ""
+) -> AsyncIterator[Place]:
+    """Start the servers and set the workspace up, with no service of Puente running yet."""
     clock = _rig_clock()
     with kafkas.started() as broker, databases.started() as database:
         sandbox = Process(
@@ -148,7 +146,7 @@ async def opened(folder: Path, *, seed: int, without: str = "") -> AsyncIterator
             store = (await database.database()).replace("postgresql+asyncpg", "postgresql")
             door, *others = ports.free_ports(1 + len(SYNCS))
             log_url = f"kafka://{broker.bootstrap}/puente.changes?{_LOG_OPTIONS}"
-            env = _environment(folder, log_url, store, door) | {"PUENTE_RIG_CLOCK": clock}
+            env = _environment(folder, log_url, store, door) | {"PUENTE_RIG_CLOCK": clock, LOOK_UPS: look_ups}
             services |= _services(folder, env, door, others, without)
             async with Vendors(hello["control"]) as vendors:
                 place = Place(
@@ -157,10 +155,11 @@ async def opened(folder: Path, *, seed: int, without: str = "") -> AsyncIterator
                     database=database,
                     vendors=vendors,
                     services=services,
+                    bridge=bridge,
                     env=env,
                     clock=clock_of(clock),
                 )
-                await _set_up(place, {name: hello["systems"][name] for name in SYSTEMS})
+                await _set_up(place, {name: hello["systems"][name] for name in bridge.sides})
                 yield place
         finally:
             for each in services.values():
@@ -207,19 +206,18 @@ def _services(
 
 
 async def _set_up(place: Place, systems: Mapping[str, Mapping[str, str]]) -> None:
-    for switch in ("webhooks", "webhooks_api"):
-        await place.vendors.turn("sugester", switch)
-    for system in systems:
-        await place.vendors.turn(system, "hook_failures_before_off", value=0)
-        await place.vendors.turn(system, "hook_timeout", value=6.0)
+    for name, side in place.bridge.sides.items():
+        for switch, value in side.switches.items():
+            await place.vendors.turn(name, switch, value=None if value is True else value)
     await place.puente("topics")
     await place.puente("migrate")
     await place.puente("workspace", "add", WORKSPACE)
     for system, access in systems.items():
-        more = (*_ACCOUNT, "--setting", "hooks_api=yes") if system == "sugester" else _ACCOUNT
+        settings = {**_ACCOUNT, **place.bridge.sides[system].settings}
+        words = [word for name, value in settings.items() for word in ("--setting", f"{name}={value}")]
         url = ("--base-url", access["base_url"])
-        await place.puente("account", "add", WORKSPACE, system, *url, *more, given=access["token"])
-    await place.puente("bridge", "add", WORKSPACE, "bitfactura", "sugester")
+        await place.puente("account", "add", WORKSPACE, system, *url, *words, given=access["token"])
+    await place.puente("bridge", "add", WORKSPACE, *systems)
 
 
 async def go_live(place: Place) -> None:

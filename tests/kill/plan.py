@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final, Literal, TypeVar
 
 from shared.failpoints import Place as Failpoint
+from tests.kill.bridges import Bridge, Side
 
 Target = Literal["ingress", "sync-1", "sync-2", "sync-3", "broker", "database"]
 Action = Literal["kill", "freeze"]
@@ -67,6 +68,7 @@ class Plan:
     """Everything that a seed decides, each part by a generator of its own, so that one does not shift another."""
 
     seed: int
+    bridge: Bridge
     aimed_share: float = 0.9
     aims: Sequence[str] = ()
 
@@ -108,7 +110,8 @@ class Plan:
         """Without end: vendors that answer late, lose answers, show old lists, lose and double hooks."""
         chance = self._random("faults")
         while True:
-            yield _fault(chance)
+            side = chance.choice([self.bridge.left, self.bridge.right])
+            yield _fault(chance, side)
 
     def _random(self, name: str) -> random.Random:
         return random.Random(f"{self.seed}/{name}")  # noqa: S311 - a schedule, no secret
@@ -129,39 +132,29 @@ def _away_for(chance: random.Random, target: Target) -> float:
     return chance.choice([0.0, 0.0, 0.0, 0.5, 2.0])
 
 
-def _fault(chance: random.Random) -> Fault:
+def _fault(chance: random.Random, side: Side) -> Fault:
     # Lateness stays below the 60 s of the accounts' setting: beyond it a scan promises nothing.
-    system = chance.choice(["bitfactura", "sugester"])
     after, seconds = chance.uniform(1, 8), chance.uniform(5, 15)
-    name = chance.choice(
-        [
-            "create_late",
-            "create_late",
-            "create_then_drop",
-            "create_then_drop",
-            "stale_search",
-            "stale_read",
-            "hooks_lost",
-            "hooks_doubled",
-            "hooks_reordered",
-            "rate_limit",
-            "server_error",
-            "slow",
-        ]
-    )
-    creates = name.startswith("create")
+    name = chance.choice(side.faults)
+    creates = name.startswith("create") or name == "number_taken"
     lasting = {"create_late": chance.uniform(5, 58), "stale_search": chance.uniform(5, 30), "slow": 10.0}.get(name)
     if name == "stale_read":
         lasting = chance.uniform(5, 25)
     return Fault(
         after=after,
-        system=system,
+        system=side.system,
         name=name,
         seconds=seconds,
-        times=chance.randint(1, 4) if creates else chance.randint(3, 20),
-        match=r"POST .*/(clients|deals)\.json" if creates else None,
+        times=_times(chance, name, creates=creates),
+        match=side.creates if creates else None,
         lasting=lasting,
     )
+
+
+def _times(chance: random.Random, name: str, *, creates: bool) -> int:
+    if name == "token_expired":
+        return 1  # a token ends once; one that is refused as soon as it is given is a matter of rights
+    return chance.randint(1, 4) if creates else chance.randint(3, 20)
 
 
 def _one_of(chance: random.Random, weights: Mapping[T, int]) -> T:

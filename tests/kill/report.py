@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.kill.audit import Verdict
+from tests.kill.bridges import DEFAULT
 from tests.kill.striker import Tally
 
 
@@ -17,6 +18,8 @@ from tests.kill.striker import Tally
 class Run:
     """One run of the rig. Times in seconds."""
 
+    bridge: str
+    look_ups: str
     seed: int
     wanted: int
     without: str
@@ -33,6 +36,8 @@ class Run:
         verdict, tally = self.verdict, self.tally
         return {
             "started": self.started,
+            "bridge": self.bridge,
+            "look_ups": self.look_ups,
             "seed": self.seed,
             "wanted": self.wanted,
             "without": self.without,
@@ -60,7 +65,8 @@ class Run:
 def told(run: Run) -> Iterator[str]:
     """The run in lines for a terminal."""
     tally, verdict = run.tally, run.verdict
-    yield f"seed {run.seed}, {tally.killed} kills, {sum(tally.freezes.values())} freezes, {run.took:.0f} s"
+    freezes = sum(tally.freezes.values())
+    yield f"{run.bridge}, seed {run.seed}, {tally.killed} kills, {freezes} freezes, {run.took:.0f} s"
     yield from _table("kills by place", tally.kills)
     yield from _table("freezes", tally.freezes)
     yield from _table("faults", tally.faults)
@@ -89,10 +95,11 @@ def keep(run: Run, ledger: Path) -> None:
         file.write(json.dumps(run.line()) + "\n")
 
 
-def summed(ledger: Path) -> Iterator[str]:
-    """The sum of all runs in the ledger that had every guard."""
+def summed(ledger: Path, bridge: str) -> Iterator[str]:
+    """The sum of all runs of this bridge in the ledger that had every guard and the connectors' own look-ups."""
     runs = [json.loads(line) for line in ledger.read_text().splitlines()] if ledger.exists() else []
-    runs = [each for each in runs if not each["without"]]
+    runs = [each for each in runs if not each["without"] and not each.get("look_ups")]
+    runs = [each for each in runs if each.get("bridge", DEFAULT) == bridge]
     places: Counter[str] = Counter()
     violations: Counter[str] = Counter()
     persons: Counter[str] = Counter()
@@ -108,7 +115,7 @@ def summed(ledger: Path) -> Iterator[str]:
         places.update(each["kills_by_place"])
         violations.update(each["violations"])
         persons.update(each["persons"])
-    yield f"all runs with every guard: {len(runs)} runs, {sum(places.values())} kills"
+    yield f"all runs of {bridge} with every guard: {len(runs)} runs, {sum(places.values())} kills"
     yield from _table("kills by place", places)
     yield from (f"  {many:>6}  {name.replace('_', ' ')}" for name, many in sums.items())
     slowest = max((each["slowest_recovery"] for each in runs), default=[0.0, ""])

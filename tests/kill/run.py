@@ -10,8 +10,9 @@ from time import monotonic
 
 from tests.kill import books, place
 from tests.kill.audit import judge
-from tests.kill.driver import Driver
-from tests.kill.place import SPEED, WORKSPACE, Place
+from tests.kill.bridges import BRIDGES, DEFAULT
+from tests.kill.people import SPEED, People
+from tests.kill.place import WORKSPACE, Place
 from tests.kill.plan import Plan
 from tests.kill.report import Run
 from tests.kill.striker import Striker
@@ -24,6 +25,8 @@ async def run(
     *,
     kills: int,
     seed: int,
+    bridge: str = DEFAULT,
+    look_ups: str = "",
     rate: float = 3.0,
     faults: bool = True,
     without: str = "",
@@ -34,11 +37,12 @@ async def run(
 ) -> Run:
     """Run the rig once in `folder`, which keeps the logs of every process."""
     began, started = monotonic(), datetime.now(UTC).isoformat(timespec="seconds")
-    async with place.opened(folder, seed=seed, without=without) as here:
-        driver = Driver(here.vendors, here.clock, seed, rate=rate)
+    chosen = BRIDGES[bridge]
+    async with place.opened(folder, bridge=chosen, seed=seed, without=without, look_ups=look_ups) as here:
+        driver = chosen.people(here.vendors, here.clock, seed, rate=rate)
         await driver.prepare(records)
         await place.go_live(here)
-        plan = Plan(seed=seed, aimed_share=aimed, aims=aims)
+        plan = Plan(seed=seed, bridge=chosen, aimed_share=aimed, aims=aims)
         striker = Striker(here, plan, faults=faults)
         hooks: dict[int, tuple[str, str, str]] = {}
         await _under_fire(here, driver, striker, hooks, kills=kills, minutes=minutes)
@@ -49,6 +53,8 @@ async def run(
         to_quiet = monotonic() - quiet_began
         found = await books.read(here)
         return Run(
+            bridge=bridge,
+            look_ups=look_ups,
             seed=seed,
             wanted=kills,
             without=without,
@@ -56,7 +62,7 @@ async def run(
             took=monotonic() - began,
             to_quiet=to_quiet,
             tally=striker.tally,
-            verdict=judge(found, driver, hooks, striker.tally.ends),
+            verdict=judge(found, driver, hooks, striker.tally.ends, bridge=chosen, look_ups=look_ups),
             acts=driver.acts,
             calls=await here.vendors.calls(),
             folder=folder,
@@ -65,7 +71,7 @@ async def run(
 
 async def _under_fire(
     here: Place,
-    driver: Driver,
+    driver: People,
     striker: Striker,
     hooks: dict[int, tuple[str, str, str]],
     *,
@@ -99,8 +105,8 @@ async def _settle(here: Place) -> None:
     wait = ("sync", WORKSPACE, "--full", "--wait", "--timeout", f"{_QUIET_SECONDS:.0f}")
     status = await here.puente(*wait, codes=(0, 3))
     for _ in range(8):
-        if status["quiet"]:
-            break
+        if status["quiet"] or "paused" in status["waiting"]:
+            break  # a flow that stopped is a finding; waiting for it changes nothing
         await books.retry_what_waits(here)
         status = await here.puente(*wait, codes=(0, 3))
     # Once more: what was put right in the first round may differ from what its listing had shown.

@@ -21,7 +21,7 @@ from tests.scenarios.world import UNHURRIED, WORKSPACE, World
 FLOW: Final = "customer_factusol_clientify"
 
 # What both sides show of a client, by the names that the sandbox stores it under.
-_COLUMNS: Final = {
+COLUMNS: Final = {
     "name": "NOFCLI",
     "tax_no": "NIFCLI",
     "email": "EMACLI",
@@ -33,7 +33,7 @@ _COLUMNS: Final = {
     "province": "PROCLI",
     "note": "OBSCLI",
 }
-_FORM: Final = {
+FORM: Final = {
     "name": "first_name",
     "tax_no": "taxpayer_identification_number",
     "email": "email",
@@ -51,11 +51,11 @@ class Desk(Owner):
     """Whoever sits at the desktop program. Fields are named as Puente names them, or as columns of F_CLI."""
 
     async def make(self, resource: str = "clients", **fields: object) -> str:
-        made = await self.act("POST", "/programa/clientes", _named(fields, _COLUMNS))
+        made = await self.act("POST", "/programa/clientes", named(fields, COLUMNS))
         return str(made["id"])
 
     async def edit(self, record_id: str, resource: str = "clients", **fields: object) -> None:
-        await self.act("PUT", f"/programa/clientes/{record_id}", _named(fields, _COLUMNS))
+        await self.act("PUT", f"/programa/clientes/{record_id}", named(fields, COLUMNS))
 
     async def delete(self, record_id: str, resource: str = "clients") -> None:
         await self.act("DELETE", f"/programa/clientes/{record_id}")
@@ -63,7 +63,7 @@ class Desk(Owner):
     async def all(self, resource: str = "clients", *, year: str = "") -> list[Json]:
         wanted = {"year": year} if year else {}
         found = await self.control.get("records", system=self.system, resource=resource, limit="100000", **wanted)
-        return [_back(each, _COLUMNS) for each in found["records"]]
+        return [client_of(each, COLUMNS) for each in found["records"]]
 
     async def open_year(self, year: str) -> None:
         await self.act("POST", "/programa/ejercicios", {"ejercicio": year})
@@ -77,18 +77,18 @@ class Seller(Owner):
     """Whoever works in Clientify's panel."""
 
     async def make(self, resource: str = "contacts", **fields: object) -> str:
-        made = await self.act("POST", "/panel/contacts", _named(fields, _FORM))
+        made = await self.act("POST", "/panel/contacts", named(fields, FORM))
         return str(made["id"])
 
     async def edit(self, record_id: str, resource: str = "contacts", **fields: object) -> None:
-        await self.act("PUT", f"/panel/contacts/{record_id}", _named(fields, _FORM))
+        await self.act("PUT", f"/panel/contacts/{record_id}", named(fields, FORM))
 
     async def delete(self, record_id: str, resource: str = "contacts") -> None:
         await self.act("DELETE", f"/panel/contacts/{record_id}")
 
     async def all(self, resource: str = "contacts") -> list[Json]:
         found = await self.control.get("records", system=self.system, resource="contacts", limit="100000")
-        return [_contact(each) for each in found["records"]]
+        return [contact_of(each) for each in found["records"]]
 
     async def fields(self) -> list[Json]:
         """The custom fields of the account."""
@@ -196,13 +196,13 @@ class Shop(World):
                 found.append(f"{pair.left_id}-{pair.right_id}: the number is {two['other_id']!r}")
             found += [
                 f"{pair.left_id}-{pair.right_id} {name}: {one[name]!r} and {two[name]!r}"
-                for name in (*_COLUMNS, "country")
-                if name not in ignoring and _plain(flow, name, one[name]) != _plain(flow, name, two[name])
+                for name in (*COLUMNS, "country")
+                if name not in ignoring and plain(flow, name, one[name]) != plain(flow, name, two[name])
             ]
         return found
 
 
-def _plain(flow: TwoWay, name: str, value: Value) -> str:
+def plain(flow: TwoWay, name: str, value: Value) -> str:
     """A value as both sides can hold it: the first number, cut to the shorter column, in capitals."""
     if CUSTOMER.fields[name].kind == "phone":
         value = phones.international(str(value or ""), ("ES",))
@@ -211,19 +211,19 @@ def _plain(flow: TwoWay, name: str, value: Value) -> str:
     return normal(CUSTOMER.fields[name], value, country="ES")
 
 
-def _named(fields: dict[str, object], names: dict[str, str]) -> Json:
+def named(fields: dict[str, object], names: dict[str, str]) -> Json:
     return {names.get(name, name): value for name, value in fields.items()}
 
 
-def _back(record: Json, names: dict[str, str]) -> Json:
+def client_of(record: Json, names: dict[str, str]) -> Json:
     shown = {name: record[column] for name, column in names.items()}
     numbers = {"724": "ES", "620": "PT", "250": "FR", "": ""}
     country = str(record["PAICLI"] or "")
     return {**record, **shown, "country": numbers.get(country, country), "id": record["id"]}
 
 
-def _contact(record: Json) -> Json:
-    shown = {name: record[key] for name, key in _FORM.items()}
+def contact_of(record: Json) -> Json:
+    shown = {name: record[key] for name, key in FORM.items()}
     mine = [each["value"] for each in record["custom_fields"] if each["field"] == "factusol_id"]
     mobile = [each["phone"] for each in record["phones"] if each["type"] == 2]
     countries = {"Spain": "ES", "España": "ES", "Portugal": "PT", "France": "FR", "": ""}

@@ -17,6 +17,7 @@ from shared.eventlog.port import EventLog
 from shared.runtime.alerts.channels import channels_of
 from shared.runtime.alerts.watch import AlertWatch
 from shared.runtime.parts import Parts
+from shared.runtime.stopping import CANCEL_SECONDS, at_most
 
 _log = structlog.get_logger("puente.sync")
 _AFTER_A_BUG: Final = timedelta(minutes=1)
@@ -32,8 +33,8 @@ async def alerting(parts: Parts, log: EventLog) -> AsyncIterator[None]:
         yield
     finally:
         task.cancel()
-        await asyncio.wait({task})
-        await watch.let_go()
+        await asyncio.wait({task}, timeout=CANCEL_SECONDS)
+        await at_most(CANCEL_SECONDS, watch.let_go())
         await channels.close()
 
 

@@ -1,30 +1,29 @@
-"""The people of a run: they make, edit, pay, cancel and delete on both sides, and the rig remembers what they did.
+"""The people of a run: they make, edit and delete on both sides, and the rig remembers what they did.
 
-Every client carries an e-mail and every document a number that nobody else uses and nobody edits: the marker by
-which the end is judged. What a person makes with one marker is at most one record on each side.
+Every client carries an e-mail that nobody else uses and nobody edits: the marker by which the end is judged. What
+a person makes with one marker is at most one record on each side. What a pair of systems has beside clients, and
+how its people write, is in `invoicing.py` and `shop.py`.
 """
 
 from __future__ import annotations
 
 import asyncio
 import random
+from abc import ABC, abstractmethod
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from time import monotonic
-from typing import Final
+from typing import ClassVar, Final
 
 from shared.clock import Clock
-from tests.kill.place import SPEED
-from tests.kill.vendors import Json, Refused, Vendors
+from tests.kill.vendors import Refused, Vendors
 
-LEFT: Final = "bitfactura"
-RIGHT: Final = "sugester"
-PATHS: Final = {LEFT: "/clients", RIGHT: "/app/clients"}
 DOMAIN: Final = "@rig.example"
+SPEED: Final = 5.0
+"""All times are of the rig's clock, which runs so many times as fast as the machine's."""
 
-_FIELDS: Final = ("city", "street", "post_code", "note", "shortcut", "name", "phone")
 # Puente stops a pair that is written six times in ten minutes and asks a person; people are not that busy.
 _EDITS_IN_WINDOW: Final = 3
 _WINDOW: Final = 600.0 / SPEED
@@ -63,8 +62,13 @@ class Invoice:
     cancelled: bool = False
 
 
-class Driver:
-    """Acts `rate` times a second until it is stopped. The same seed makes the same choices in the same order."""
+class People(ABC):
+    """Act `rate` times a second until they are stopped. The same seed makes the same choices in the same order."""
+
+    left: ClassVar[str]
+    right: ClassVar[str]
+    fields: ClassVar[tuple[str, ...]]
+    """What people edit."""
 
     def __init__(self, vendors: Vendors, clock: Clock, seed: int, *, rate: float) -> None:
         self.clients: dict[str, Client] = {}
@@ -76,26 +80,60 @@ class Driver:
         self._rate = rate
         self._number = 0
         self._values = 0
-        self._acts: dict[Callable[[], Awaitable[None]], int] = {
+        self._doing = self._habits()
+
+    # What differs from one pair of systems to the other
+
+    @abstractmethod
+    async def seed(self, side: str, fields: Mapping[str, str]) -> int:
+        """A client that stood there before; its id."""
+
+    @abstractmethod
+    async def create(self, side: str, fields: Mapping[str, str]) -> int:
+        """Type a client in; its id. Raises Refused."""
+
+    @abstractmethod
+    async def update(self, side: str, number: int, values: Mapping[str, str]) -> None: ...
+
+    @abstractmethod
+    async def remove(self, side: str, number: int) -> None: ...
+
+    @abstractmethod
+    async def markers(self, side: str) -> Mapping[str, int]:
+        """The clients of a side that are there: the id of each by its e-mail."""
+
+    @abstractmethod
+    def fields_of(self, number: int, marker: str) -> dict[str, str]:
+        """What is typed in for a new client."""
+
+    def value(self, name: str) -> str:
+        """A value that nobody wrote before."""
+        self._values += 1
+        return f"+3492212{self._values % 10000:04d}" if name == "phone" else f"{name} {self._values}"
+
+    def may_delete(self, client: Client) -> bool:
+        return True
+
+    def _habits(self) -> dict[Callable[[], Awaitable[None]], int]:
+        """How often they do what."""
+        return {
             self.make_left: 8,
             self.make_right: 6,
             self.make_both: 2,
             self.edit: 12,
             self.edit_both: 4,
-            self.invoice: 7,
-            self.pay: 3,
-            self.cancel: 1,
             self.delete: 1,
         }
+
+    # The run
 
     async def prepare(self, many: int) -> None:
         """Clients that were there before Puente came: on the left, on the right, on both."""
         for number in range(many):
-            sides = ((LEFT,), (RIGHT,), (LEFT, RIGHT))[number % 3]
+            sides = ((self.left,), (self.right,), (self.left, self.right))[number % 3]
             client, fields = self._new()
             for side in sides:
-                body = {"system": side, "resource": "clients", "records": [fields]}
-                client.ids[side] = (await self._vendors.post("seed", body))["ids"][0]
+                client.ids[side] = await self.seed(side, fields)
                 client.made_on.add(side)
                 client.note(side, fields, self._clock.now())
 
@@ -113,7 +151,7 @@ class Driver:
             await looking
 
     async def _act(self) -> None:
-        act = self._chance.choices(list(self._acts), list(self._acts.values()))[0]
+        act = self._chance.choices(list(self._doing), list(self._doing.values()))[0]
         try:
             await act()
         except Refused:
@@ -129,24 +167,24 @@ class Driver:
                 continue
 
     async def look(self) -> None:
-        for side in (LEFT, RIGHT):
-            for record in await self._vendors.records(side, "clients"):
-                client = self.clients.get(str(record.get("email")))
+        for side in (self.left, self.right):
+            for marker, number in (await self.markers(side)).items():
+                client = self.clients.get(marker)
                 if client is not None:
-                    client.ids.setdefault(side, record["id"])
+                    client.ids.setdefault(side, number)
 
     # What people do
 
     async def make_left(self) -> None:
-        await self._make(LEFT)
+        await self._make(self.left)
 
     async def make_right(self) -> None:
-        await self._make(RIGHT)
+        await self._make(self.right)
 
     async def make_both(self) -> None:
         """The same client typed in at both ends within a moment."""
         client, fields = self._new()
-        await asyncio.gather(*(self._make_at(side, client, fields) for side in (LEFT, RIGHT)))
+        await asyncio.gather(*(self._make_at(side, client, fields) for side in (self.left, self.right)))
         self.acts["client made on both sides"] += 1
 
     async def edit(self) -> None:
@@ -154,7 +192,7 @@ class Driver:
         if client is None:
             return
         side = self._chance.choice(sorted(client.ids))
-        await self._write(client, side, self._chance.choice(_FIELDS))
+        await self._write(client, side, self._chance.choice(self.fields))
         self.acts["client edited"] += 1
 
     async def edit_both(self) -> None:
@@ -162,57 +200,18 @@ class Driver:
         client = self._pick(both=True)
         if client is None:
             return
-        one, two = self._chance.choice(_FIELDS), self._chance.choice(_FIELDS)
+        one, two = self._chance.choice(self.fields), self._chance.choice(self.fields)
         two = one if self._chance.random() < 0.6 else two
-        await asyncio.gather(self._write(client, LEFT, one), self._write(client, RIGHT, two))
+        await asyncio.gather(self._write(client, self.left, one), self._write(client, self.right, two))
         self.acts["same field edited on both sides" if one == two else "both sides edited"] += 1
-
-    async def invoice(self) -> None:
-        """A document for some client, at times for one that was made this very moment."""
-        if self._chance.random() < 0.3:
-            client = await self._make(LEFT)
-        else:
-            known = [each for each in self.clients.values() if LEFT in each.ids and not each.deleted_on]
-            if not known:
-                return
-            client = self._chance.choice(known)
-        number = f"R/{len(self.invoices) + 1:05d}"
-        gross = f"{self._chance.randint(100, 99999) / 100:.2f}"
-        body = {
-            "kind": "vat",
-            "number": number,
-            "client_id": client.ids[LEFT],
-            "positions": [{"name": "Work", "quantity": 1, "total_price_gross": gross, "tax": 21}],
-        }
-        made = await self._vendors.act(LEFT, "POST", "/invoices.json", {"invoice": body})
-        self.invoices[number] = Invoice(number=number, id=made["id"], client=client.marker, gross=gross)
-        self.acts["invoice"] += 1
-
-    async def pay(self) -> None:
-        open_ones = [each for each in self.invoices.values() if not each.paid and not each.cancelled]
-        if not open_ones:
-            return
-        chosen = self._chance.choice(open_ones)
-        await self._vendors.act(LEFT, "PUT", f"/invoices/{chosen.id}.json", {"invoice": {"status": "paid"}})
-        chosen.paid = True
-        self.acts["invoice paid"] += 1
-
-    async def cancel(self) -> None:
-        open_ones = [each for each in self.invoices.values() if not each.paid and not each.cancelled]
-        if not open_ones:
-            return
-        chosen = self._chance.choice(open_ones)
-        await self._vendors.act(LEFT, "POST", "/invoices/cancel.json", {"cancel_invoice_id": chosen.id})
-        chosen.cancelled = True
-        self.acts["invoice cancelled"] += 1
 
     async def delete(self) -> None:
         client = self._pick()
-        if client is None or any(each.client == client.marker for each in self.invoices.values()):
+        if client is None or not self.may_delete(client):
             return
         side = self._chance.choice(sorted(client.ids))
         client.deleted_on.add(side)
-        await self._vendors.act(side, "DELETE", f"{PATHS[side]}/{client.ids[side]}.json")
+        await self.remove(side, client.ids[side])
         self.acts["client deleted"] += 1
 
     # How
@@ -224,25 +223,21 @@ class Driver:
         return client
 
     async def _make_at(self, side: str, client: Client, fields: Mapping[str, str]) -> None:
-        made: Json = await self._vendors.act(side, "POST", f"{PATHS[side]}.json", {"client": fields})
-        client.ids[side] = made["id"]
+        client.ids[side] = await self.create(side, fields)
         client.made_on.add(side)
         client.note(side, fields, self._clock.now())
 
     async def _write(self, client: Client, side: str, name: str) -> None:
-        value = self._value(name)
+        values = {name: self.value(name)}
         client.edited_at.append(monotonic())
-        body = {"client": {name: value}}
-        await self._vendors.act(side, "PUT", f"{PATHS[side]}/{client.ids[side]}.json", body)
-        client.note(side, {name: value}, self._clock.now())
+        await self.update(side, client.ids[side], values)
+        client.note(side, values, self._clock.now())
 
     def _new(self) -> tuple[Client, dict[str, str]]:
         self._number += 1
         marker = f"c{self._number:05d}{DOMAIN}"
         client = self.clients[marker] = Client(marker=marker)
-        # The invoicing product fills an empty shortcut from the name: nobody's edit, and it would count as one.
-        fields = {"name": f"Client {self._number:05d} SL", "shortcut": f"C{self._number:05d}"}
-        return client, fields | {"email": marker, "city": self._value("city")}
+        return client, self.fields_of(self._number, marker)
 
     def _pick(self, *, both: bool = False) -> Client | None:
         """Somebody who is not deleted and was not edited much lately; often one who is there since a moment."""
@@ -254,7 +249,3 @@ class Driver:
         if not fit:
             return None
         return self._chance.choice(fit[-20:] if self._chance.random() < 0.4 else fit)
-
-    def _value(self, name: str) -> str:
-        self._values += 1
-        return f"+3492212{self._values % 10000:04d}" if name == "phone" else f"{name} {self._values}"
