@@ -273,6 +273,9 @@ _REASONS: Final = {
     "A pair was written five times in ten minutes: somebody else writes too.": (
         "Una pareja se ha escrito cinco veces en diez minutos: alguien más escribe."
     ),
+    "Somebody looked for it and wants it made: it is made now.": (
+        "Alguien la ha buscado y quiere que se cree: se crea ahora."
+    ),
     "A record may have been made, and the system cannot be asked. Look there before trying again.": (
         "Puede que se haya creado una ficha, y no se puede preguntar al sistema. Mire allí antes de reintentarlo."
     ),
@@ -382,6 +385,7 @@ _WORDS: Final = {
     "bug": "error nuestro",
     "unreadable": "ilegible",
     "in doubt": "en duda",
+    "confirmed": "confirmado",
     "loop": "bucle",
     "bound elsewhere": "enlazado con otro",
     "other id": "otro número",

@@ -92,14 +92,17 @@ def looked_for_at(flow: FlowContext, target: Side, intent: Intent) -> datetime:
     return intent.deadline + flow.visible_after(target)
 
 
-async def _index_is_complete(desk: Desk, row: Row) -> None:
-    """Creating is safe only if everything that exists on the other side has been seen; else ask for a sweep."""
+async def _index_is_complete(desk: Desk, row: Row, *, since: datetime | None = None) -> None:
+    """Creating is safe only if everything that exists on the other side has been seen; else ask for a sweep.
+
+    `since` is when the listing must have begun, where that is known better than by the record that is looked at.
+    """
     flow, target = desk.flow, desk.look.side.other
     account, resource = flow.accounts[target].id, flow.resource_name(target)
     sweep = await desk.read(lambda connection: sweeps.find(connection, account, resource))
     age = desk.settings.index_max_age.total_seconds()
     await idfield.is_filled(desk)
-    since = _listed_since(desk, row)
+    since = since or _listed_since(desk, row)
     if sweeps.is_complete(sweep, now=desk.now, max_age_seconds=age, since=since):
         return
     if not sweeps.will_be_complete(sweep, since=since):
@@ -232,16 +235,10 @@ async def made_base(desk: Desk, row: Row, answer: Row) -> PairBase:
 
 async def resume(desk: Desk, row: Row, own: Seen, fields: Mapping[str, Any], pending: Intent) -> Outcome:
     """A create of this record was sent, or not, and nobody knows: look for it; make it if it is not there."""
-    flow, target = desk.flow, desk.look.side.other
-    resource = flow.resource(target)
+    if desk.flow.resource(desk.look.side.other).look_up is LookUp.NONE:
+        return await _ask_about(desk, row, own, fields, pending)
     await _index_is_complete(desk, row)
     intent = await taken_over(desk, pending)
-    if resource.look_up is LookUp.NONE:
-        raise Waits(
-            "in doubt",
-            "The counterpart may or may not have been made, and this vendor cannot be asked. "
-            "Look there; then join the two, or retry to make it.",
-        )
     hits = await chosen.look_up(desk, intent, fields)
     hits = [hit for hit in hits if await is_free(desk, hit.record_id)]
     if len(hits) > 1:
@@ -259,6 +256,27 @@ async def resume(desk: Desk, row: Row, own: Seen, fields: Mapping[str, Any], pen
     # A look through a long list takes longer than a write may: the write gets its own time, if it is still ours.
     intent = await taken_over(desk, intent)
     return await _send_create(desk, row, own, fields, intent)
+
+
+async def _ask_about(desk: Desk, row: Row, own: Seen, fields: Mapping[str, Any], pending: Intent) -> Outcome:
+    """The vendor finds nothing again that we made: join what a later listing shows by its strong keys, else ask.
+
+    Only a person's word makes it then, once: whoever takes the intent over for it gives it a new deadline, so that
+    after a crash the word is spent when the time to look comes again, and the person is asked again.
+    """
+    flow, look = desk.flow, desk.look
+    if look.waiting is not None and look.waiting.reason == "confirmed":
+        return await _send_create(desk, row, own, fields, await taken_over(desk, pending))
+    await _index_is_complete(desk, row, since=looked_for_at(flow, look.side.other, pending))
+    found = await matching.find(desk, row, own, fields, ask_vendor=False)
+    if found is not None:
+        await desk.close_intent(await taken_over(desk, pending))
+        return await pairing.bind(desk, row, own, found)
+    raise Waits(
+        "in doubt",
+        "The counterpart may or may not have been made, and this vendor cannot be asked. "
+        "Look there; then join the two, or retry to make it.",
+    )
 
 
 async def _found_again(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from shared.connectors.contract import Row
+from shared.connectors.contract import LookUp, Row
 from shared.flows import chosen, creating, documents, matching, pairing, pairs
 from shared.flows.context import FlowContext, Outcome, is_ours
 from shared.flows.desk import Desk, Waits
@@ -37,7 +37,9 @@ async def join(desk: Desk, row: Row) -> Outcome:
             return await desk.settle("not wanted", unwanted)
     fields = await wanted_fields(desk, row)
     if pending is not None:
-        return await creating.resume(desk, row, own, fields, pending)
+        if not await _answered_by_a_person(desk, pending):
+            return await creating.resume(desk, row, own, fields, pending)
+        await desk.close_intent(await creating.taken_over(desk, pending))
     await _wait_for_maker(desk, row, own)
     decided = await _decision(desk)
     if decided is not None and decided.decision == "apart":
@@ -66,6 +68,15 @@ async def _number_shown(desk: Desk, row: Row, outcome: Outcome) -> Outcome:
         return outcome
     since = await pairs.agree(desk, binding, row)
     return outcome if since.kind in {"nothing", "echo", "applied"} else since
+
+
+async def _answered_by_a_person(desk: Desk, pending: Intent) -> bool:
+    """Whether a person has looked for a create that no vendor finds again, and said what becomes of the record."""
+    if desk.flow.resource(desk.look.side.other).look_up is not LookUp.NONE:
+        return False
+    decided = await _decision(desk)
+    said = decided is not None and decided.decided_at is not None and decided.decided_at >= pending.opened_at
+    return said and decided is not None and decided.decision in {"apart", "bind"}
 
 
 def _unwanted(flow: FlowContext, side: Side, row: Row) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import ColumnElement, Row, Text, delete, func, insert, literal, select, update
+from sqlalchemy import ColumnElement, Row, Text, delete, exists, func, insert, literal, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared import errors
@@ -225,7 +225,14 @@ class OpenUpdate:
 
 
 async def count_open(connection: AsyncConnection, workspace_id: str) -> int:
-    statement = select(func.count()).select_from(_T).where(_T.c.workspace_id == workspace_id)
+    """Writes whose outcome is not known, without the ones about which a person is asked."""
+    wait = tables.waiting
+    asked = exists().where(
+        wait.c.flow_id == _T.c.flow_id,
+        wait.c.record_id == _T.c.source_id,
+        wait.c.needs_person,
+    )
+    statement = select(func.count()).select_from(_T).where(_T.c.workspace_id == workspace_id, ~asked)
     return (await connection.execute(statement)).scalar_one()
 
 

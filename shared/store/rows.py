@@ -31,6 +31,7 @@ Reason = Literal[
     "index",  # the other side must be listed before anything is created there
     "budget",  # put aside because this workspace changes faster than it is worked off
     "paused",  # the flow is paused
+    "confirmed",  # a person has looked for a create in doubt, and wants it made
     "bound elsewhere",  # ours from here on: a person decides
     "ambiguous",
     "rejected",

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from sqlalchemy import Row, bindparam, delete, func, insert, select, tuple_, update
+from sqlalchemy import Row, bindparam, case, delete, func, insert, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.model.change import shard_of
@@ -228,14 +228,17 @@ async def wake(connection: AsyncConnection, keys: Sequence[str], now: datetime) 
         )
 
 
+_RETRIED = case((_T.c.reason == "in doubt", "confirmed"), else_="retry")
+
+
 async def retry(connection: AsyncConnection, ids: Sequence[str], now: datetime) -> int:
-    """A person's or a resumed flow's word: these rows are due now."""
+    """A person's or a resumed flow's word: these rows are due now. What was in doubt is confirmed by it."""
     changed = 0
     for some in chunks(ids, 500):
         result = await connection.execute(
             update(_T)
             .where(_T.c.id.in_(some))
-            .values(not_before=now, needs_person=False, reason="retry", tries=0, version=_T.c.version + 1)
+            .values(not_before=now, needs_person=False, reason=_RETRIED, tries=0, version=_T.c.version + 1)
         )
         changed += result.rowcount
     return changed

@@ -41,6 +41,7 @@ REASONS: Final = {
     "in doubt": "A record may have been made, and the system cannot be asked. Look there before trying again.",
     "unreadable": "A message of a shape that nobody knew. A list has covered what it told.",
     "bug": "An error of ours. Report it; after an update, try again.",
+    "confirmed": "Somebody looked for it and wants it made: it is made now.",
     "retry": "The system, or the way to it, failed. It is tried again by itself.",
     "throttled": "Too many calls: the system asked for a pause.",
     "stale": "A side still shows the value from before our write.",
