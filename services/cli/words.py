@@ -112,12 +112,27 @@ WORDS: Final[Mapping[str, Text]] = {
     "solo runs": _text("Puente runs on {data}. Ctrl-C stops it.", "Puente funciona en {data}. Ctrl-C lo para."),
     "door at": _text("The door is at {url}", "La entrada está en {url}"),
     "console at": _text("The console is at {url}", "La consola está en {url}"),
+    "canary came": _text(
+        "Canary: a post to the door of {system} reached the store in {took}, {age} ago.",
+        "Canario: un envío a la entrada de {system} llegó a la base en {took}, hace {age}.",
+    ),
+    "canary refused": _text(
+        "Canary: the door of {system} did not take it: {says}",
+        "Canario: la entrada de {system} no lo aceptó: {says}",
+    ),
+    "canary stuck": _text(
+        "Canary: the door of {system} took it, and nobody has read it (partition {partition}).",
+        "Canario: la entrada de {system} lo aceptó y nadie lo ha leído (partición {partition}).",
+    ),
     "no alerts": _text("No alert is open.", "No hay ninguna alerta abierta."),
     "no channels": _text(
         "No channel is set, so nobody is told: see PUENTE_ALERT_SMTP, PUENTE_ALERT_WEBHOOK_URL and "
         "PUENTE_ALERT_CHAT_URL_FILE.",
         "No hay ningún canal definido y no se avisa a nadie: vea PUENTE_ALERT_SMTP, PUENTE_ALERT_WEBHOOK_URL y "
         "PUENTE_ALERT_CHAT_URL_FILE.",
+    ),
+    "channel fails": _text(
+        "Alerts do not get out by {channel}: {says}", "Las alertas no salen por {channel}: {says}"
     ),
     "alert sent": _text("{channel}: the message was taken.", "{channel}: el mensaje fue aceptado."),
     "user added": _text("{name} may log in now.", "{name} ya puede entrar."),

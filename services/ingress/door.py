@@ -21,7 +21,7 @@ from shared.clock import Clock, NewId
 from shared.connectors import hooks
 from shared.connectors.contract import Connector, Told
 from shared.keys import DoorKeys, Hook, LogKeys
-from shared.model.change import Change, What, is_record_id
+from shared.model.change import Change, What, is_canary, is_record_id
 from shared.timelimit import TimeLimit
 
 log = logging.getLogger(__name__)
@@ -99,7 +99,8 @@ class Door:
             where = await self._parts.keeper.keep(changes)
         except Unstored:
             return self._unstored, "unstored"
-        self._parts.counts.kept(self.system, len(changes))
+        if not is_canary(hook.workspace):
+            self._parts.counts.kept(self.system, len(changes))
         answer = answers.accepted(changes[0].id, len(changes))
         return answer, "spooled" if where == "spool" and outcome == "accepted" else outcome
 

@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry, Gauge, generate_latest
 
 from shared import errors
 from shared.eventlog.port import EventLog, Lag
-from shared.runtime import views
+from shared.runtime import canary, views
 from shared.runtime.parts import Parts
 from shared.runtime.stopping import CANCEL_SECONDS
 from shared.runtime.sync import Sync
@@ -47,6 +47,12 @@ class Gauges:
         self._loads = self._gauge("puente_loads_running", "Loads in progress.")
         self._sweep_age = self._gauge(
             "puente_sweep_oldest_seconds", "Time since the sweep that is longest ago saw every change."
+        )
+        self._canary = self._gauge(
+            "puente_canary_seconds", "How long the newest canary that came through took, from post to store."
+        )
+        self._canary_age = self._gauge(
+            "puente_canary_age_seconds", "Time since that one was sent; 0 while none is sent."
         )
         self._sweep_every = self._gauge("puente_sweep_every_seconds", "How often each system is to be swept.")
         self._attempts = self._gauge("puente_attempts_recent", "Attempts of the last 5 minutes.", "outcome")
@@ -105,6 +111,7 @@ class Gauges:
             self._waiting.labels(each.reason, "yes" if each.needs_person else "no").set(each.count)
             self._waiting_age.labels(each.reason).set((now - each.oldest_at).total_seconds())
 
+        await self._refresh_canary(parts)
         found = await parts.database.read(lambda connection: totals.read(connection, now - _RECENT))
         self._intents.set(found.intents)
         self._loads.set(found.loads)
@@ -114,6 +121,12 @@ class Gauges:
         self._attempts.clear()
         for outcome, many in found.outcomes.items():
             self._attempts.labels(outcome).set(many)
+
+    async def _refresh_canary(self, parts: Parts) -> None:
+        last = (await canary.flown_lately(parts)).last
+        if last is not None and last.took is not None:
+            self._canary.set(last.took.total_seconds())
+            self._canary_age.set((parts.clock.now() - last.posted_at).total_seconds())
 
 
 async def cancelled(task: asyncio.Task[None]) -> None:

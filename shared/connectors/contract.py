@@ -19,7 +19,7 @@ Promises of every session, each of them a test of the connector suite:
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum
@@ -176,13 +176,22 @@ class HookKind:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CanaryBody:
+    """A hook as this system would send it, for a record id: of which kind, and the body without its secret."""
+
+    kind: str
+    body: Callable[[str], Mapping[str, object]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HookRules:
     """How a system's hooks are told apart and trusted.
 
     `secret_key` is the top-level key of the JSON body in which the vendor echoes the secret that we registered
     ("" if it echoes none). `extra_paths` are URL endings behind the token that the vendor's help makes users
     paste. `when_unstored` is the status to answer when nothing can be stored (410 never). With `one_slot` a vendor
-    has one row a kind, so that a row of somebody else stands in the way of ours.
+    has one row a kind, so that a row of somebody else stands in the way of ours. `canary` is what we post to our
+    own door to see that the way is open.
     """
 
     kinds: Mapping[str, HookKind]
@@ -190,6 +199,7 @@ class HookRules:
     extra_paths: Sequence[str] = ()
     when_unstored: int = 503
     one_slot: bool = False
+    canary: CanaryBody | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

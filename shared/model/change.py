@@ -12,6 +12,8 @@ from typing import Literal
 from shared.errors import check_aware
 
 SHARDS = 64
+CANARY = "~canary"
+"""What the workspaces of canaries begin with: a name that no business can have."""
 
 Entity = Literal["customer", "invoice", "deal", "contact", "product", "order"]
 What = Entity | Literal["unreadable", "gap"]
@@ -24,6 +26,11 @@ _RECORD_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:+/=-]{0,99}")
 def shard_of(workspace: str) -> int:
     """The workspace's shard, 0 to 63: Kafka's partition, and a column of every row that is polled."""
     return int.from_bytes(hashlib.sha256(workspace.encode()).digest()[:8], "big") % SHARDS
+
+
+def is_canary(workspace: str) -> bool:
+    """Whether a change is a post of our own that only measures the way."""
+    return workspace.startswith(CANARY)
 
 
 def is_record_id(text: str) -> bool:

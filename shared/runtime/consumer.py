@@ -19,13 +19,13 @@ from shared import errors, failpoints
 from shared.clock import Clock, NewId
 from shared.eventlog.port import Entry, EventLog, Position, Subscription
 from shared.flows.context import Outcome
-from shared.model.change import SHARDS, Change, shard_of
+from shared.model.change import SHARDS, Change, is_canary, shard_of
 from shared.runtime.overflow import Overflow, PutAside
 from shared.runtime.runner import Job
 from shared.runtime.scheduler import Scheduler
 from shared.runtime.stopping import until_stopped
 from shared.runtime.workspaces import Used, Workspaces
-from shared.store import marks, sweeps, waiting
+from shared.store import canaries, marks, sweeps, waiting
 from shared.store.database import Database, StoreUnreachable
 from shared.store.marks import Mark
 from shared.store.rows import Waiting
@@ -232,6 +232,11 @@ class Consumer:
     async def _dispatch(self, entry: Entry) -> None:
         """Give an entry its way: a job, a row that waits, a sweep, or nothing to do."""
         change = entry.change
+        if is_canary(change.workspace):
+            now = self._clock.now()
+            await self._database.run(lambda connection: canaries.arrived(connection, change.record_id, now))
+            self._prefix.settle(entry.position)
+            return
         if change.what == "unreadable":
             await self._bury_unreadable(entry)
             self._prefix.settle(entry.position)

@@ -68,6 +68,7 @@ class Settings(BaseSettings):
     alert_oldest_minutes: float = Field(default=60, gt=0)
     alert_details_of: str = ""
     alert_runbook_url: str = "deploy/runbook.md"
+    canary_seconds: float = Field(default=60, ge=0)
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["json", "text"] = "json"
     rig_clock: str = ""

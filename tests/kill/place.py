@@ -43,6 +43,7 @@ _TIMES: Final = {
     "PUENTE_ATTEMPT_SECONDS": "60",
     "PUENTE_FULL_SWEEP_HOURS": "0.25",
     "PUENTE_STORE_PATIENCE_MINUTES": "150",
+    "PUENTE_CANARY_SECONDS": "0",
 }
 
 # At the end sweeps are asked for; own ones beside them would keep the workspace from ever being quiet.

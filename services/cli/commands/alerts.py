@@ -31,13 +31,12 @@ def list_open(context: typer.Context, workspace: str = _WORKSPACE) -> int:
     async def work(parts: Parts) -> int:
         if workspace:
             await administration.used_of(parts, workspace)
-        channels = channels_of(parts.settings, parts.clock)
-        try:
-            states = await asking.states(parts, channels.names)
-        finally:
-            await channels.close()
+        states = await channel_states(parts)
         items = await asking.listed(parts, workspace or None, language=cli.language)
-        result = {"alerts": [_as_dict(each) for each in items], "channels": [_state_as_dict(s) for s in states]}
+        result = {
+            "alerts": [as_dict(each) for each in items],
+            "channels": [state_as_dict(each) for each in states],
+        }
         cli.emit(result, lambda cli: _show(cli, items, states))
         return ASKS if items else DONE
 
@@ -70,12 +69,32 @@ def try_out(
     return cli.run(work)
 
 
-def _show(cli: Cli, items: list[Item], states: list[ChannelState]) -> None:
+async def channel_states(parts: Parts) -> list[ChannelState]:
+    """How each channel that is set does."""
+    channels = channels_of(parts.settings, parts.clock)
+    try:
+        return await asking.states(parts, channels.names)
+    finally:
+        await channels.close()
+
+
+def as_dict(item: Item) -> dict[str, object]:
+    """An open alert as scripts know it."""
+    told = ("key", "workspace", "kind", "since", "count", "title", "says", "command", "page", "runbook")
+    return {name: getattr(item, name) for name in told}
+
+
+def show_items(cli: Cli, items: list[Item]) -> None:
+    """The open alerts, each with the command that helps."""
     for item in items:
         where = f"[{item.workspace}] " if item.workspace else ""
-        cli.line(f"{where}{item.title} ({item.kind}, {item.since.astimezone():%Y-%m-%d %H:%M})")
+        cli.line(f"! {where}{item.title} ({item.kind}, {item.since.astimezone():%Y-%m-%d %H:%M})")
         cli.line(f"  {item.says}")
         cli.say("next", command=item.command)
+
+
+def _show(cli: Cli, items: list[Item], states: list[ChannelState]) -> None:
+    show_items(cli, items)
     if not items:
         cli.say("no alerts")
     if not states:
@@ -93,17 +112,7 @@ def _show_tried(cli: Cli, tried: list[Tried]) -> None:
             cli.say("alert sent", channel=each.channel)
 
 
-def _as_dict(item: Item) -> dict[str, object]:
-    return {
-        name: getattr(item, name) for name in ("key", "workspace", "kind", "since", "count", "title", "says")
-    } | {
-        "command": item.command,
-        "page": item.page,
-        "runbook": item.runbook,
-    }
-
-
-def _state_as_dict(state: ChannelState) -> dict[str, object]:
+def state_as_dict(state: ChannelState) -> dict[str, object]:
     return {
         "channel": state.channel,
         "ok": state.failing_since is None,

@@ -11,7 +11,8 @@ import typer
 
 from services.cli import given
 from services.cli.commands import accounts
-from services.cli.console import DONE, Cli, cli_of
+from services.cli.commands.alerts import channel_states, state_as_dict
+from services.cli.console import DONE, FAILED, Cli, cli_of
 from services.solo.folder import folder_held
 from shared.eventlog.port import EventLog
 from shared.runtime import administration, doctor, recovery, story, views
@@ -53,18 +54,25 @@ def examine(
             for each in found
         ]
         failed = sum(check.state == "failed" for each in found for check in each.checks)
+        states = await channel_states(parts)
+        failed += sum(each.failing_since is not None for each in states)
 
         def show(cli: Cli) -> None:
             for each in found:
                 cli.say("checks of", account=each.account)
                 cli.checks(each.checks)
+            for state in states:
+                if state.failing_since is not None:
+                    cli.say("channel fails", channel=state.channel, says=state.problem)
             if failed:
                 cli.say("not well", count=failed)
             else:
                 cli.say("all well")
 
-        cli.emit({"accounts": shown, "failed": failed}, show)
-        return max((accounts.code_of(each.checks) for each in found), default=DONE)
+        channels = [state_as_dict(each) for each in states]
+        cli.emit({"accounts": shown, "channels": channels, "failed": failed}, show)
+        code = max((accounts.code_of(each.checks) for each in found), default=DONE)
+        return code or (FAILED if any(each.failing_since for each in states) else DONE)
 
     return cli.run(work)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from types import TracebackType
 
 import typer
@@ -14,10 +14,12 @@ from rich.live import Live
 from rich.text import Text as Styled
 
 from services.cli import given
-from services.cli.commands import bridges
+from services.cli.commands import alerts, bridges
 from services.cli.console import ASKS, DONE, Cli, cli_of, span
 from shared.eventlog.port import EventLog, Lag
-from shared.runtime import administration, steering, views
+from shared.runtime import administration, canary, steering, views
+from shared.runtime.alerts import asking
+from shared.runtime.canary import Flown
 from shared.runtime.parts import Parts
 from shared.runtime.views import Beside, Noted, Resting, Status
 from shared.store.directory import Directory
@@ -44,7 +46,10 @@ def status(
             homes.append(used.directory)
             found.append(await views.status(parts, log, name))
             shown.append(await views.beside(parts, used))
+        open_now = await asking.listed(parts, language=cli.language)
+        items = [each for each in open_now if not workspace or each.workspace in {workspace, ""}]
         result = status_as_dict(found) | {
+            "alerts": [alerts.as_dict(each) for each in items],
             "workspaces": [each.workspace for each in found],
             "accounts": [
                 {"id": account.id, "system": account.system, "base_url": account.base_url}
@@ -61,7 +66,12 @@ def status(
             "not_yet": [_resting_as_dict(row) for each in shown for row in each.resting],
             "noted": [_noted_as_dict(row) for each in shown for row in each.noted],
         }
-        cli.emit(result, lambda cli: _show_status(cli, found, homes, shown))
+
+        def show(cli: Cli) -> None:
+            _show_status(cli, found, homes, shown)
+            alerts.show_items(cli, items)
+
+        cli.emit(result, show)
         return DONE
 
     return cli.run_with_log(work)
@@ -128,7 +138,9 @@ def lag(
             }
             for each in waits
         ]
+        flown = await canary.flown_lately(parts)
         result = {
+            "canary": _canary_as_dict(flown, now),
             "lag": views.lag_in(found, workspace) if workspace else found.total,
             "oldest_seconds": found.oldest_age,
             "systems": _lag_by_system(found, workspace),
@@ -145,10 +157,38 @@ def lag(
             ],
             "waiting": waiting_rows,
         }
-        cli.emit(result, lambda cli: _show_lag(cli, found, workspace, waits_shown=waiting_rows))
+
+        def show(cli: Cli) -> None:
+            _show_lag(cli, found, workspace, waits_shown=waiting_rows)
+            _show_canary(cli, flown, now)
+
+        cli.emit(result, show)
         return DONE
 
     return cli.run_with_log(work)
+
+
+def _canary_as_dict(flown: Flown, now: datetime) -> dict[str, object] | None:
+    """The newest canary that came through, and what did not; None while none is sent."""
+    if flown.last is None and not flown.refused and not flown.stuck:
+        return None
+    last = flown.last
+    return {
+        "took_seconds": last.took if last is not None else None,
+        "age_seconds": now - last.posted_at if last is not None else None,
+        "refused": [{"system": each.system, "problem": each.problem} for each in flown.refused],
+        "stuck": [{"system": each.system, "partition": each.shard} for each in flown.stuck],
+    }
+
+
+def _show_canary(cli: Cli, flown: Flown, now: datetime) -> None:
+    if flown.last is not None and flown.last.took is not None:
+        took, age = span(flown.last.took), span(now - flown.last.posted_at)
+        cli.say("canary came", system=flown.last.system, took=took, age=age)
+    for each in flown.refused:
+        cli.say("canary refused", system=each.system, says=each.problem)
+    for each in flown.stuck:
+        cli.say("canary stuck", system=each.system, partition=each.shard)
 
 
 def _lag_by_system(found: Lag, workspace: str) -> list[dict[str, object]]:

@@ -11,7 +11,7 @@ from typing import Final
 
 from shared import errors
 from shared.connectors import hooks
-from shared.connectors.contract import HookKind, HookRules, Told
+from shared.connectors.contract import CanaryBody, HookKind, HookRules, Told
 from shared.connectors.hooks import Json
 
 SYNC: Final = "client:sync"
@@ -28,6 +28,7 @@ RULES: Final = HookRules(
     },
     secret_key="api_token",  # noqa: S106 -- the name of a key, not a secret
     extra_paths=("/app/clients/external_update.json",),
+    canary=CanaryBody(kind="client:update", body=lambda record_id: {"client_id": record_id}),
 )
 
 _NAMING: Final[Mapping[str, hooks.Naming]] = {

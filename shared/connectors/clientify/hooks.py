@@ -12,10 +12,14 @@ from typing import Final
 
 from shared import errors
 from shared.connectors import hooks
-from shared.connectors.contract import HookKind, HookRules, Told
+from shared.connectors.contract import CanaryBody, HookKind, HookRules, Told
 from shared.connectors.hooks import BadBody, Json
 
-RULES: Final = HookRules(kinds={"contacts": HookKind(resource="contacts")}, one_slot=True)
+RULES: Final = HookRules(
+    kinds={"contacts": HookKind(resource="contacts")},
+    one_slot=True,
+    canary=CanaryBody(kind="contacts", body=lambda record_id: {"data": {"id": record_id}}),
+)
 
 _ENTITY: Final = {"contacts": "contact"}
 

@@ -10,7 +10,7 @@ from typing import Final
 
 from shared import errors
 from shared.connectors import hooks
-from shared.connectors.contract import HookKind, HookRules, Told
+from shared.connectors.contract import CanaryBody, HookKind, HookRules, Told
 
 RULES: Final = HookRules(
     kinds={
@@ -22,6 +22,7 @@ RULES: Final = HookRules(
         "deal:destroy": HookKind(resource="deals", deletion=True),
     },
     secret_key="api_token",  # noqa: S106 -- the name of a key, not a secret
+    canary=CanaryBody(kind="client:update", body=lambda record_id: {"client_id": record_id}),
 )
 
 _NAMING: Final[Mapping[str, hooks.Naming]] = {

@@ -1,4 +1,4 @@
-"""Running the watch beside a service: it ends with it, and never ends it."""
+"""Running the watch and the canary beside a service: they end with it, and never end it."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from shared.clock import Clock
 from shared.eventlog.port import EventLog
 from shared.runtime.alerts.channels import channels_of
 from shared.runtime.alerts.watch import AlertWatch
+from shared.runtime.canary import CanaryFlight
 from shared.runtime.parts import Parts
 from shared.runtime.stopping import CANCEL_SECONDS, at_most
 
@@ -25,16 +26,25 @@ _AFTER_A_BUG: Final = timedelta(minutes=1)
 
 @asynccontextmanager
 async def alerting(parts: Parts, log: EventLog) -> AsyncIterator[None]:
-    """Look for what is to be told until the block ends. Raises Misconfigured for a channel that is half set."""
+    """Look for what is to be told, and send canaries, until the block ends.
+
+    Raises Misconfigured for a channel that is half set.
+    """
     channels = channels_of(parts.settings, parts.clock)
-    watch = AlertWatch(parts, log, channels, owner=f"{os.getpid()}-{secrets.token_hex(8)}")
-    task = asyncio.create_task(_kept_up(watch.run, parts.clock))
+    owner = f"{os.getpid()}-{secrets.token_hex(8)}"
+    watch = AlertWatch(parts, log, channels, owner=owner)
+    flight = CanaryFlight(parts, owner=owner)
+    tasks = {asyncio.create_task(_kept_up(watch.run, parts.clock))}
+    if flight.is_wanted:
+        tasks.add(asyncio.create_task(_kept_up(flight.run, parts.clock)))
     try:
         yield
     finally:
-        task.cancel()
-        await asyncio.wait({task}, timeout=CANCEL_SECONDS)
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks, timeout=CANCEL_SECONDS)
         await at_most(CANCEL_SECONDS, watch.let_go())
+        await flight.close()
         await channels.close()
 
 

@@ -10,7 +10,7 @@ from typing import Final
 
 from shared import errors
 from shared.eventlog.port import EventLog
-from shared.runtime import movement
+from shared.runtime import canary, movement
 from shared.runtime.alerts.kinds import AlertKind
 from shared.runtime.alerts.states import Finding
 from shared.runtime.parts import Parts
@@ -44,6 +44,7 @@ async def look(parts: Parts, log: EventLog, *, oldest: timedelta, channels: Sequ
         *await _held(parts),
         *await _marks(parts, now),
         *await _channels(parts, now, channels),
+        *await _canaries(parts),
     ]
     unsure: frozenset[AlertKind] = frozenset()
     try:
@@ -198,6 +199,42 @@ async def _channels(parts: Parts, now: datetime, channels: Sequence[str]) -> lis
     ]
 
 
+async def _canaries(parts: Parts) -> list[Finding]:
+    if not parts.settings.public_url or not parts.settings.canary_seconds:
+        return []
+    flown = await canary.flown_lately(parts)
+    refused = [
+        Finding(
+            kind="canary-lost",
+            workspace_id="",
+            subject=each.system,
+            facts={
+                "system": each.system,
+                "says_en": f"the address did not take it. {words(each.problem)}",
+                "says_es": f"la dirección no lo aceptó. {words(each.problem)}",
+            },
+        )
+        for each in flown.refused
+    ]
+    stuck: dict[str, list[int]] = {}
+    for each in flown.stuck:
+        stuck.setdefault(each.system, []).append(each.shard)
+    return refused + [
+        Finding(
+            kind="canary-lost",
+            workspace_id="",
+            subject=f"{system} behind the door",
+            count=len(shards),
+            facts={
+                "system": system,
+                "says_en": f"the door took it, and sync has not read it (partitions {numbers(shards)}).",
+                "says_es": f"la entrada lo aceptó y nadie lo ha leído (particiones {numbers(shards)}).",
+            },
+        )
+        for system, shards in sorted(stuck.items())
+    ]
+
+
 async def _lag(parts: Parts, log: EventLog, oldest: timedelta) -> list[Finding]:
     """The look is kept as a sample too, so that the verdict is there whenever somebody asks."""
     lag = await movement.sample(parts, log)
@@ -209,17 +246,21 @@ async def _lag(parts: Parts, log: EventLog, oldest: timedelta) -> list[Finding]:
     verdicts = await movement.verdicts(parts, lag)
     stalled = sorted(partition for partition, verdict in verdicts.items() if verdict == "stall")
     if stalled:
-        named = ", ".join(map(str, stalled[:10])) + (", ..." if len(stalled) > 10 else "")
         found.append(
             Finding(
                 kind="lag-stalled",
                 workspace_id="",
                 subject="log",
                 count=len(stalled),
-                facts={"partitions": named},
+                facts={"partitions": numbers(stalled)},
             )
         )
     return found
+
+
+def numbers(found: Sequence[int]) -> str:
+    """The first ten of them."""
+    return ", ".join(map(str, sorted(found)[:10])) + (", ..." if len(found) > 10 else "")
 
 
 def moment(at: datetime) -> str:

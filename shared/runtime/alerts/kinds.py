@@ -225,8 +225,8 @@ KINDS: Final[Mapping[AlertKind, Kind]] = {
     "canary-lost": Kind(
         title=Text(en="The canary did not come through", es="El canario no ha llegado"),
         says=Text(
-            en="A test post to our own webhook address ({system}) did not get to the store: {says}",
-            es="Un envío de prueba a nuestra propia dirección de avisos ({system}) no llegó a la base: {says}",
+            en="A test post to our own webhook address ({system}) did not get to the store: {says_en}",
+            es="Un envío de prueba a nuestra propia dirección de avisos ({system}) no llegó a la base: {says_es}",
         ),
         command="puente lag",
         page="/lag",
