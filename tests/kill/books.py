@@ -17,7 +17,6 @@ from shared.runtime import administration, views
 from shared.runtime.parts import Parts, opened, opened_log
 from shared.runtime.settings import Settings
 from shared.runtime.views import Status
-from shared.runtime.workspaces import Used
 from shared.store import attempts, bindings, tables, waiting
 from shared.store.rows import Attempt, Binding, Waiting
 from tests.kill.bridges import Side
@@ -31,7 +30,6 @@ _ALL = 100_000
 class Books:
     """Records by side, the deleted ones too; pairs by entity; what waits; which changes were looked at."""
 
-    used: Used
     status: Status
     clients: Mapping[str, Sequence[Json]]
     deals: Sequence[Json]
@@ -79,7 +77,6 @@ async def read(place: Place) -> Books:
         right = bridge.right.system
         statuses = await place.vendors.records(right, "statuses") if bridge.documents else ()
         return Books(
-            used=used,
             status=await views.status(parts, log, WORKSPACE),
             clients={name: await _clients(place, side) for name, side in bridge.sides.items()},
             deals=await place.vendors.records(right, "deals", deleted=True) if bridge.documents else (),
