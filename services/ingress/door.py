@@ -6,7 +6,7 @@ import hmac
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from starlette.types import Receive, Scope
@@ -14,7 +14,7 @@ from starlette.types import Receive, Scope
 from services.ingress import answers, reading
 from services.ingress.answers import Answer, Outcome, Refused
 from services.ingress.counts import Counts
-from services.ingress.keeping import Keeper, Unstored
+from services.ingress.keeping import Keeper, Kept, Unstored
 from services.ingress.strangers import Strangers
 from shared import errors
 from shared.clock import Clock, NewId
@@ -23,6 +23,7 @@ from shared.connectors.contract import Connector, Told
 from shared.keys import DoorKeys, Hook, LogKeys
 from shared.model.change import Change, What, is_canary, is_record_id
 from shared.timelimit import TimeLimit
+from shared.tracing import Traces, trace_of
 
 log = logging.getLogger(__name__)
 
@@ -59,6 +60,7 @@ class Parts:
     strangers: Strangers
     limits: Limits = field(default_factory=Limits)
     public_url: str = ""
+    traces: Traces | None = None
 
 
 class Door:
@@ -84,7 +86,8 @@ class Door:
         head = reading.head_of(scope)
         if head.encoded:
             raise Refused(answers.ENCODED, "encoded")
-        limits = self._parts.limits
+        limits, traces = self._parts.limits, self._parts.traces
+        since = self._parts.clock.now() if traces is not None else None
         body = await reading.body_of(
             receive,
             declared=head.declared,
@@ -101,6 +104,8 @@ class Door:
             return self._unstored, "unstored"
         if not is_canary(hook.workspace):
             self._parts.counts.kept(self.system, len(changes))
+            if traces is not None and since is not None:
+                _trace(traces, changes, told=head.traceparent, since=since, kept_in=where)
         answer = answers.accepted(changes[0].id, len(changes))
         return answer, "spooled" if where == "spool" and outcome == "accepted" else outcome
 
@@ -183,17 +188,30 @@ class Door:
             hook_kind=hook.hook_kind,
             generation=hook.generation,
             deletion=told is not None and (told.deletion or kind.deletion),
-            traceparent=traceparent or trace_of(change_id),
+            traceparent=self._traceparent(traceparent, change_id),
             body=sealed,
             body_key=key_id,
             body_of=first.id if first is not None and parts.limits.store_bodies else "",
         )
 
+    def _traceparent(self, told: str, change_id: str) -> str:
+        traces = self._parts.traces
+        return told or trace_of(change_id) if traces is None else traces.begun(told, change_id)
 
-def trace_of(change_id: str) -> str:
-    """A W3C trace context that starts at the door: the trace's id is the change's, so that one finds the other.
 
-    Ids of another form than a UUID carry none.
-    """
-    digits = change_id.replace("-", "")
-    return f"00-{digits}-{digits[16:]}-01" if len(digits) == 32 else ""
+def _trace(traces: Traces, changes: Sequence[Change], *, told: str, since: datetime, kept_in: Kept) -> None:
+    """A span per change that a hook told: each is followed by itself from here on."""
+    for each in changes:
+        traces.hook(
+            each.traceparent,
+            told,
+            since=since,
+            kept_since=each.seen_at,
+            system=each.system,
+            hook_kind=each.hook_kind,
+            workspace=each.workspace,
+            account=each.account,
+            change=each.id,
+            record=each.record_id,
+            kept_in=kept_in,
+        )

@@ -30,6 +30,8 @@ from shared.eventlog.spool import Spool
 from shared.eventlog.urls import event_log
 from shared.keys import DoorKeys, LogKeys
 from shared.runtime import logging
+from shared.runtime.traces import traces_to
+from shared.tracing import Traces
 
 _GC_THRESHOLD: Final = 50_000
 
@@ -45,7 +47,10 @@ async def run(settings: Settings) -> int:
     events = event_log(settings.log_url, clock=machine)
     with stopped_by_signals() as stop:
         try:
-            await serve(settings, log=events, machine=machine, stop=stop, on_ready=_settle)
+            async with traces_to(
+                settings.traces_url, service="puente-door", clock=machine, share=settings.traces_share
+            ) as traces:
+                await serve(settings, log=events, machine=machine, stop=stop, on_ready=_settle, traces=traces)
         finally:
             await events.close()
     log.info("ingress.stopped")
@@ -60,6 +65,7 @@ async def serve(
     stop: asyncio.Event,
     on_ready: http.Ready | None = None,
     registry: CollectorRegistry | None = None,
+    traces: Traces | None = None,
 ) -> None:
     """Serve the doors on a log that the caller closes, until `stop` is set. Raises Misconfigured."""
     connectors = _chosen(settings)
@@ -82,6 +88,7 @@ async def serve(
         strangers=_strangers(settings, machine),
         limits=_limits(settings),
         public_url=settings.public_url,
+        traces=traces,
     )
     app = app_of(connectors, parts)
     async with keeper.running(stop):

@@ -67,6 +67,8 @@ class Settings(BaseSettings):
     rig_failpoints: str = ""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["json", "text"] = "json"
+    traces_url: str = ""
+    traces_share: float = Field(default=1.0, ge=0, le=1)
 
     _split = field_validator("systems", "trusted_proxies", mode="before")(_words)
 

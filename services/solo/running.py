@@ -75,6 +75,7 @@ class Solo:
             stop=self._stop_door,
             on_ready=lambda host, port: listening.set_result(f"http://{_in_url(host)}:{port}"),
             registry=self.gauges.registry,
+            traces=self.parts.traces,
         )
         self._door_task = asyncio.create_task(serving)
         self._door_task.add_done_callback(self._ended)
@@ -170,7 +171,7 @@ async def running(
         )
     async with AsyncExitStack() as stack:
         stack.enter_context(folder_held(settings.data))
-        parts = await stack.enter_async_context(wiring.opened(settings))
+        parts = await stack.enter_async_context(wiring.opened(settings, traced_as="puente-solo"))
         log = await stack.enter_async_context(wiring.opened_log(parts))
         solo = Solo(parts, log, rhythm=rhythm)
         if sandbox_port is not None:

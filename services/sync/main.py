@@ -40,7 +40,7 @@ async def run(settings: Settings) -> int:
     try:
         with stopped_by_signals() as stop:
             async with (
-                parts.opened(settings) as opened,
+                parts.opened(settings, traced_as="puente-sync") as opened,
                 parts.opened_log(opened) as events,
                 alerting(opened, events),
             ):

@@ -33,6 +33,7 @@ from shared.connectors.budgets import PacedBudget, UnlimitedBudget, budget_key
 from shared.connectors.contract import Access, Budget, Limits, Request, Response, StatusFate
 from shared.connectors.outgoing import AddressRefused, BadAddress, OutgoingRules, networks_in
 from shared.meters import CallOutcome, Meters
+from shared.tracing import NOTHING, Traces
 
 __all__ = [
     "FATES",
@@ -209,6 +210,7 @@ class HttpWire:
         ca_file: Path | None = None,
         max_body: int = MAX_BODY,
         meters: Meters | None = None,
+        traces: Traces | None = None,
     ) -> None:
         self._clock = clock
         self._budget = budget
@@ -217,6 +219,7 @@ class HttpWire:
         self._ca_file = ca_file
         self._max_body = max_body
         self._meters = meters or Meters()
+        self._traces = traces
         self._sessions: dict[str, aiohttp.ClientSession] = {}
         self._slots: dict[str, asyncio.Semaphore] = {}
 
@@ -244,21 +247,43 @@ class HttpWire:
         async with self._slots.setdefault(key, asyncio.Semaphore(limits.concurrent)):
             # Asked as late as can be: waiting for the budget and for a slot takes its time.
             limits = self._within(limits, request)
-            sent_at = self._clock.monotonic()
+            outcome = await self._watched(url, limits, request, access, asked_at)
+        if isinstance(outcome, _Failure):
+            raise _error_of(outcome, access, limits, request)
+        return await self._judged(access, limits, request, outcome)
+
+    async def _watched(
+        self, url: URL, limits: Limits, request: Request, access: Access, asked_at: float
+    ) -> Response | _Failure:
+        """The call, counted, and with its span where traces are on."""
+        sent_at = self._clock.monotonic()
+        traces = self._traces
+        with (
+            NOTHING
+            if traces is None
+            else traces.call(
+                system=access.system, account=access.account, method=request.method, writes=request.writes
+            ) as traced
+        ):
             outcome = await self._call(url, limits, request)
             if isinstance(outcome, _Failure) and outcome.kind == "dropped" and not request.writes:
                 # Most likely a kept connection that the server was closing: a read may be asked again at once.
                 outcome = await self._call(url, limits, request)
+            counted = _counted(outcome, request)
+            if traced is not None:
+                traced.tell(outcome=counted, waited_ms=round((sent_at - asked_at) * 1000))
+                if isinstance(outcome, Response):
+                    traced.tell(status=outcome.status)
+                if counted != "answered":
+                    traced.failed(counted)
         self._meters.called(
             access.system,
-            _counted(outcome, request),
+            counted,
             writes=request.writes,
             waited_seconds=sent_at - asked_at,
             took_seconds=self._clock.monotonic() - sent_at,
         )
-        if isinstance(outcome, _Failure):
-            raise _error_of(outcome, access, limits, request)
-        return await self._judged(access, limits, request, outcome)
+        return outcome
 
     def _within(self, limits: Limits, request: Request) -> Limits:
         """The limits of a call that must be over by a moment. Raises NotSent when that has passed."""

@@ -396,4 +396,5 @@ def job_of(change: Change) -> Job:
         deletion=change.deletion,
         repair=change.mode == "repair",
         told_at=change.seen_at,
+        traceparents=[change.traceparent] if change.traceparent else [],
     )

@@ -33,10 +33,12 @@ from shared.runtime.scheduler import Scheduler
 from shared.runtime.settings import Keys, Settings, load_keys
 from shared.runtime.sweeper import Sweeper
 from shared.runtime.sync import Rhythm, Sync, Task
+from shared.runtime.traces import traces_to
 from shared.runtime.workspaces import Workspaces
 from shared.store import schema
 from shared.store.budgets import LeasedBudget, Shares
 from shared.store.database import Database
+from shared.tracing import Traces
 
 # A tenth would let a forged hook take least, and would make an honest import of new clients crawl: a hook is read
 # only with a valid token and secret, so half is left to it.
@@ -55,13 +57,17 @@ class Parts:
     wire: HttpWire
     workspaces: Workspaces
     meters: Meters
+    traces: Traces | None
 
 
 @asynccontextmanager
 async def opened(
-    settings: Settings, *, clock: Clock | None = None, migrate: bool | None = None
+    settings: Settings, *, clock: Clock | None = None, migrate: bool | None = None, traced_as: str = ""
 ) -> AsyncIterator[Parts]:
-    """Open the store and the way to the vendors. On the embedded forms the store is made and migrated here."""
+    """Open the store and the way to the vendors. On the embedded forms the store is made and migrated here.
+
+    `traced_as` is the name under which this process sends traces, where the settings want any; a command has none.
+    """
     clock = clock or clock_of(settings.rig_clock)
     if settings.rig_failpoints:
         failpoints.arm(settings.rig_failpoints)
@@ -69,6 +75,14 @@ async def opened(
     meters = Meters()
     meters.expect(CONNECTORS, FLOWS, get_args(Kind))
     async with AsyncExitStack() as stack:
+        traces = await stack.enter_async_context(
+            traces_to(
+                settings.traces_url if traced_as else "",
+                service=traced_as,
+                clock=clock,
+                share=settings.traces_share,
+            )
+        )
         database = Database(settings.effective_store_url)
         stack.push_async_callback(database.close)
         if settings.embedded if migrate is None else migrate:
@@ -81,6 +95,7 @@ async def opened(
             settings.outgoing(),
             ca_file=settings.outgoing_ca_file,
             meters=meters,
+            traces=traces,
         )
         stack.push_async_callback(wire.aclose)
         workspaces = Workspaces(
@@ -95,6 +110,7 @@ async def opened(
             wire=wire,
             workspaces=workspaces,
             meters=meters,
+            traces=traces,
         )
 
 
@@ -129,6 +145,7 @@ def sync_of(parts: Parts, log: EventLog, *, rhythm: Rhythm | None = None, also: 
         clock=parts.clock,
         new_id=parts.new_id,
         meters=parts.meters,
+        traces=parts.traces,
     )
     scheduler = Scheduler(runner.run)
     consumer = Consumer(

@@ -31,6 +31,7 @@ from shared.store import directory, waiting
 from shared.store.database import Database, StoreUnreachable
 from shared.store.rows import PauseCause, Reason, Waiting
 from shared.store.standing import Standing
+from shared.tracing import NOTHING, Traces, trace_id_of, trace_of
 
 _log = structlog.get_logger("puente.sync")
 
@@ -71,6 +72,14 @@ class Job:
     row: Row | None = None
     listed_at: datetime | None = None
     told_at: datetime | None = None
+    traceparents: list[str] = field(default_factory=list)
+
+    @property
+    def trace_id(self) -> str:
+        """The trace of the first of its changes; "" for a look that no change asked for."""
+        if self.traceparents:
+            return trace_id_of(self.traceparents[0])
+        return trace_id_of(trace_of(self.change_ids[0])) if self.change_ids else ""
 
     @property
     def key(self) -> tuple[str, str, str, str]:
@@ -83,6 +92,7 @@ class Job:
         self.repair = self.repair or later.repair
         self.waiting = later.waiting or self.waiting
         self.row, self.listed_at = (later.row, later.listed_at) if later.row is not None else (None, None)
+        self.traceparents += later.traceparents
         self.told_at = max(filter(None, (self.told_at, later.told_at)), default=None)
 
 
@@ -98,6 +108,7 @@ class Runner:
         clock: Clock,
         new_id: NewId,
         meters: Meters | None = None,
+        traces: Traces | None = None,
     ) -> None:
         self._engine = engine
         self._workspaces = workspaces
@@ -105,6 +116,7 @@ class Runner:
         self._clock = clock
         self._new_id = new_id
         self._meters = meters or Meters()
+        self._traces = traces
         self._fates: dict[str, deque[bool]] = {}
         self._bugs: dict[str, int] = {}
         self._buggy: dict[str, datetime] = {}
@@ -158,7 +170,7 @@ class Runner:
         if flow.row.state == "paused":
             return await self._put(flow, look, "paused", f"The flow is paused: {flow.row.pause_reason or ''}")
         started = self._clock.monotonic()
-        outcome = await self._look(used, flow, look, job.row, standing)
+        outcome = await self._traced(used, flow, look, job, standing)
         self._meters.attempted(flow.row.spec, outcome.kind, since_told=self._since_told(job, outcome))
         _log.info(
             "sync.attempted",
@@ -170,7 +182,33 @@ class Runner:
             outcome=outcome.kind,
             took_ms=round((self._clock.monotonic() - started) * 1000),
             until=outcome.until.isoformat() if outcome.until is not None else None,
+            trace_id=job.trace_id or None,
         )
+        return outcome
+
+    async def _traced(
+        self, used: Used, flow: FlowContext, look: Look, job: Job, standing: Standing | None
+    ) -> Outcome:
+        """The look, with its span where traces are on; every line of the log inside tells the trace."""
+        traces = self._traces
+        span = NOTHING
+        if traces is not None:
+            span = traces.look(
+                job.traceparents,
+                look.change_ids,
+                workspace=job.workspace_id,
+                flow=flow.row.spec,
+                side=look.side.value,
+                account=job.account_id,
+                record=job.record_id,
+                origin=job.origin,
+                changes=len(look.change_ids),
+            )
+        told = {"trace_id": job.trace_id} if job.trace_id else {}
+        with structlog.contextvars.bound_contextvars(**told), span as traced:
+            outcome = await self._look(used, flow, look, job.row, standing)
+            if traced is not None:
+                traced.tell(outcome=outcome.kind, other=outcome.other_id)
         return outcome
 
     def _since_told(self, job: Job, outcome: Outcome) -> timedelta | None:

@@ -71,6 +71,8 @@ class Settings(BaseSettings):
     canary_seconds: float = Field(default=60, ge=0)
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["json", "text"] = "json"
+    traces_url: str = ""
+    traces_share: float = Field(default=1.0, ge=0, le=1)
     rig_clock: str = ""
     rig_failpoints: str = ""
     rig_without: str = ""

@@ -15,13 +15,13 @@ from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from prometheus_client import CollectorRegistry
 
 from services.ingress.counts import Counts
-from services.ingress.door import trace_of
 from shared.clock import PooledRandomness, SystemClock, time_ordered_ids
 from shared.connectors import hooks
 from shared.connectors.registry import CONNECTORS
 from shared.eventlog import envelope
 from shared.keys import Hook, LogKeys, Ring, generate_ring
 from shared.model.change import Change
+from shared.tracing import trace_of
 from tests.bench import door
 from tests.bench.figures import Findings, Row
 from tests.bench.installation import HookKeys

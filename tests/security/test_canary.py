@@ -26,6 +26,7 @@ from tests.integration.cli import rig
 from tests.integration.cli.rig import PUENTE, SOON, Json, Place
 from tests.security.canary import Canaries
 from tests.support import kafka as kafkas
+from tests.support.collector import Collector, collecting
 from tests.support.ports import free_ports
 from tests.support.processes import Processes
 from tests.support.waiting import until
@@ -51,6 +52,19 @@ async def topic(kafka: kafkas.Broker) -> AsyncIterator[str]:
     name = f"puente.canary.{secrets.token_hex(4)}"
     yield name
     await kafkas.delete_topics(kafka, name)
+
+
+@pytest.fixture
+async def collector() -> AsyncIterator[Collector]:
+    async with collecting() as found:
+        yield found
+
+
+def look_at_spans(collector: Collector, canaries: Canaries) -> None:
+    """Every byte that was sent to the collector of traces."""
+    assert {"hook", "look", "call"} <= {span.name for span in collector.spans}
+    for body in collector.bodies:
+        canaries.look("spans", body)
 
 
 async def live_through(place: Place) -> dict[str, str]:
@@ -193,8 +207,8 @@ async def _named(place: Place, name: str) -> Json:
 
 
 @pytest.mark.timeout(600)
-async def test_on_one_machine(processes: Processes, tmp_path: Path) -> None:
-    place = await rig.one_machine(processes, tmp_path, more=LOUD)
+async def test_on_one_machine(processes: Processes, tmp_path: Path, collector: Collector) -> None:
+    place = await rig.one_machine(processes, tmp_path, more=LOUD | {"PUENTE_TRACES_URL": collector.url})
     values = await live_through(place)
     rings = json.loads((tmp_path / "data" / "keys").read_text())
     values |= {f"ring {name}": ring.partition(":")[2] for name, ring in rings.items()}
@@ -205,6 +219,7 @@ async def test_on_one_machine(processes: Processes, tmp_path: Path) -> None:
     canaries.look_at_lines("log of solo at its end", solo.output() + solo.errors())
     await look_into_the_store(f"sqlite:///{tmp_path}/data/store.db", canaries)
     canaries.look_in_files(tmp_path / "data", leaving_out=["keys"])
+    look_at_spans(collector, canaries)
     assert canaries.found == []
     assert canaries.looked["table attempt.detail"] > 1000
     assert sum(size for place, size in canaries.looked.items() if place.startswith("file log")) > 1000
@@ -212,10 +227,16 @@ async def test_on_one_machine(processes: Processes, tmp_path: Path) -> None:
 
 @pytest.mark.timeout(600)
 async def test_on_kafka_and_postgresql(
-    processes: Processes, tmp_path: Path, kafka: kafkas.Broker, topic: str, postgres_url: str
+    processes: Processes,
+    tmp_path: Path,
+    kafka: kafkas.Broker,
+    topic: str,
+    postgres_url: str,
+    collector: Collector,
 ) -> None:
     log_url = f"kafka://{kafka.bootstrap}/{topic}"
-    place = await rig.servers(processes, tmp_path, log_url=log_url, store_url=postgres_url, more=LOUD)
+    more = LOUD | {"PUENTE_TRACES_URL": collector.url}
+    place = await rig.servers(processes, tmp_path, log_url=log_url, store_url=postgres_url, more=more)
     values = await live_through(place)
     values |= {
         name: place.environment[name].partition(":")[2] for name in place.environment if name.endswith("_KEYS")
@@ -229,6 +250,7 @@ async def test_on_kafka_and_postgresql(
     await look_into_the_store(postgres_url, canaries)
     assert await look_into_the_topic(kafka, topic, canaries) > 5
     canaries.look_in_files(tmp_path / "data")
+    look_at_spans(collector, canaries)
     assert canaries.found == []
     assert canaries.looked["table attempt.detail"] > 1000
     await _a_planted_one_is_found(postgres_url, canaries)

@@ -1,4 +1,5 @@
-"""A real Prometheus scrapes door and sync while changes flow; when sync stops, the alert fires."""
+"""A real Prometheus scrapes door and sync while changes flow, a collector follows one of them through both; when
+sync stops, the alert fires."""
 
 from __future__ import annotations
 
@@ -15,9 +16,10 @@ from prometheus_client.parser import text_string_to_metric_families as families
 from tests.docs import pages
 from tests.integration.cli import rig
 from tests.integration.cli.rig import Place
-from tests.integration.watching import queries
+from tests.integration.watching import following, queries
 from tests.support import kafka as kafkas
 from tests.support import prometheus, requirements
+from tests.support.collector import collecting
 from tests.support.processes import Processes
 from tests.support.prometheus import Prometheus
 from tests.support.requirements import Unavailable
@@ -92,27 +94,48 @@ async def check_expressions(server: Prometheus) -> None:
         assert isinstance(answered, list), place
 
 
+async def add_clients(place: Place) -> list[str]:
+    """The owner makes clients in the one system; their ids."""
+    made = []
+    for number in range(CLIENTS):
+        client = {"name": f"Persona {number}", "email": f"persona{number}@empresa.example"}
+        found = await place.owner("bitfactura", "POST", "/clients.json", {"client": client})
+        made.append(str(found["id"]))
+    return made
+
+
 @pytest.mark.timeout(200)
-async def test_prometheus_sees_changes_flow_and_tells_when_sync_stops(
+async def test_prometheus_and_a_collector_see_changes_flow_and_sync_stop(
     processes: Processes, tmp_path: Path, kafka: kafkas.Broker, postgres_url: str
 ) -> None:
     log_url = f"kafka://{kafka.bootstrap}/{kafkas.topic_name('watched')}"
-    place = await rig.servers(processes, tmp_path, log_url=log_url, store_url=postgres_url)
-    server = await watched(place, processes, tmp_path)
-    await place.build_bridge()
-    await place.ask("load", "acme", "--wait")
+    async with collecting() as collector:
+        more = {"PUENTE_TRACES_URL": collector.url}
+        place = await rig.servers(processes, tmp_path, log_url=log_url, store_url=postgres_url, more=more)
+        server = await watched(place, processes, tmp_path)
+        await place.build_bridge()
+        await place.ask("load", "acme", "--wait")
 
-    async def carried() -> bool:
-        done = await server.value(f'sum(puente_way_seconds_count{{flow="{FLOW}"}})')
-        return done is not None and done >= CLIENTS
+        async def carried() -> bool:
+            done = await server.value(f'sum(puente_way_seconds_count{{flow="{FLOW}"}})')
+            return done is not None and done >= CLIENTS
 
-    for number in range(CLIENTS):
-        email = f"persona{number}@empresa.example"
-        await place.owner(
-            "bitfactura", "POST", "/clients.json", {"client": {"name": f"P {number}", "email": email}}
-        )
-    await rig.settled(carried, what=f"Prometheus has seen {CLIENTS} changes settled")
-    assert len(await place.records("sugester", "clients")) == CLIENTS
+        made = await add_clients(place)
+        await rig.settled(carried, what=f"Prometheus has seen {CLIENTS} changes settled")
+        assert len(await place.records("sugester", "clients")) == CLIENTS
+        hook = await following.check_trace(place, collector, made[0])
+        following.check_lines(place.services[1], hook)
+        following.check_nothing_personal(collector, "empresa.example", "Persona", *place.canaries)
+        await check_series(place, server)
+        await until(lambda: is_quiet(server), within=SOON, what="no alert fires")
+
+        place.services[1].stop()
+        told = await until(server.firing, within=SOON, what="an alert fires")
+        assert "PuenteNoSync" in told
+
+
+async def check_series(place: Place, server: Prometheus) -> None:
+    """What is exported is what happened, and what rules and panels ask for."""
     found = await scraped(place)
     check_names(found)
     check_labels(found, "empresa.example")
@@ -121,11 +144,6 @@ async def test_prometheus_sees_changes_flow_and_tells_when_sync_stops(
     assert await server.value("sum(puente_sync_shards)") == 64
     await check_expressions(server)
 
-    async def quiet() -> bool:
-        return not await server.firing() and await server.value("puente:lag_changes") == 0
 
-    await until(quiet, within=SOON, what="no alert fires")
-
-    place.services[1].stop()
-    told = await until(server.firing, within=SOON, what="an alert fires")
-    assert "PuenteNoSync" in told
+async def is_quiet(server: Prometheus) -> bool:
+    return not await server.firing() and await server.value("puente:lag_changes") == 0

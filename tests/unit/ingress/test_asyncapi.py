@@ -10,12 +10,12 @@ import jsonschema
 import pytest
 
 from services.ingress import asyncapi
-from services.ingress.door import trace_of
 from shared.clock import ManualClock, time_ordered_ids
 from shared.eventlog import envelope
 from shared.eventlog.kafka_client import TOPIC
 from shared.eventlog.port import Position
 from shared.model.change import Change, Entity
+from shared.tracing import trace_of
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 NEW_ID = time_ordered_ids(ManualClock())
