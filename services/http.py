@@ -13,6 +13,7 @@ from collections.abc import Callable, Generator
 from typing import Any, Final
 
 import uvicorn
+from fastapi.telemetry import TelemetryConfig
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
@@ -23,6 +24,15 @@ HEAD_SECONDS: Final = 10.0
 HEAD_BYTES: Final = 64 * 1024
 KEEP_ALIVE_SECONDS: Final = 75
 GRACE_SECONDS: Final = 15
+
+NO_TELEMETRY: Final[TelemetryConfig] = {
+    "tracing": False,
+    "metrics": False,
+    "logs": False,
+    "operation_spans": False,
+    "auto_configure": False,
+}
+"""FastAPI's own spans tell paths and queries, in which tokens and names stand: no setting shall switch them on."""
 
 Ready = Callable[[str, int], None]
 """Called with the address that is really listened on, once it is."""

@@ -1,7 +1,7 @@
 """Traces: one change from its hook through the log to the calls of vendors that it caused.
 
 Here is what those who make spans need to know; the spans themselves are in `runtime/spans.py`. Where traces are
-off, which is the default, nobody has a `Traces` at all and OpenTelemetry is not even imported.
+off, which is the default, nobody has a `Traces` at all and OpenTelemetry's SDK is not even loaded.
 
 A trace's id is the id of the change (unless the sender of the hook began a trace itself), so that the one is found
 by the other, also from what waited in the store for a day.

@@ -14,6 +14,7 @@ from fastapi.staticfiles import StaticFiles
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
+from services import http
 from services.console.context import Console, NotLoggedIn, console_of, language_of, open_page
 from services.console.pages import home, lag, people, plots, records, replays, setup, waits
 from services.console.security import Guard
@@ -42,6 +43,7 @@ def create_app(console: Console) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
+        telemetry=http.NO_TELEMETRY,
     )
     app.state.console = console
     app.add_middleware(Guard, is_https=console.settings.is_https)

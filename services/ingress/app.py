@@ -15,7 +15,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from services import problems
+from services import http, problems
 from services.ingress import answers, asyncapi, openapi, reading
 from services.ingress.answers import Answer, Outcome, Refused
 from services.ingress.door import Door, Parts
@@ -35,6 +35,7 @@ class IngressApp(FastAPI):
             summary=f"Takes hooks of {names}.",
             version="1",
             redoc_url=None,
+            telemetry=http.NO_TELEMETRY,
             servers=[{"url": parts.public_url}] if parts.public_url else None,
         )
         self.doors = tuple(doors)

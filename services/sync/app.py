@@ -6,14 +6,18 @@ from fastapi import FastAPI
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
-from services import problems
+from services import http, problems
 from services.sync.gauges import Gauges
 from shared.runtime.sync import Sync
 
 
 def create_app(sync: Sync, gauges: Gauges) -> FastAPI:
     app = FastAPI(
-        title="Puente sync", summary="Reads the log and brings systems to agree.", version="1", redoc_url=None
+        title="Puente sync",
+        summary="Reads the log and brings systems to agree.",
+        version="1",
+        redoc_url=None,
+        telemetry=http.NO_TELEMETRY,
     )
     problems.install(app)
 

@@ -1,4 +1,4 @@
-"""Traces by the settings: none without a URL, and then OpenTelemetry is not loaded."""
+"""Traces by the settings: none without a URL, and then OpenTelemetry's SDK is not loaded."""
 
 from __future__ import annotations
 

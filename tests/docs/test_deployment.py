@@ -16,6 +16,7 @@ import pytest
 import yaml
 
 from deploy import runtime_requirements
+from services.console.settings import ConsoleSettings
 from services.ingress.settings import Settings as DoorSettings
 from shared.connectors.registry import CONNECTORS
 from shared.runtime.settings import Settings
@@ -87,6 +88,8 @@ def test_a_service_is_given_settings_that_it_reads(name: str) -> None:
     service = ours()[name]
     reads = DoorSettings if service["command"][:2] == ["serve", "ingress"] else Settings
     known = {f"PUENTE_{field.upper()}" for field in reads.model_fields}
+    if service["command"][:2] == ["serve", "console"]:
+        known |= {f"PUENTE_CONSOLE_{field.upper()}" for field in ConsoleSettings.model_fields}
     assert set(service.get("environment", {})) <= known
 
 
@@ -186,6 +189,7 @@ def test_the_example_holds_what_is_required_and_no_secret() -> None:
 
 def test_the_example_names_settings_that_exist() -> None:
     known = {f"PUENTE_{name.upper()}" for each in (Settings, DoorSettings) for name in each.model_fields}
+    known |= {f"PUENTE_CONSOLE_{name.upper()}" for name in ConsoleSettings.model_fields}
     assert set(example()) <= known | {"PUENTE_POSTGRES_PASSWORD", "PUENTE_BIND"}
 
 
@@ -227,7 +231,7 @@ def test_the_image_checks_its_health_by_a_path_that_every_service_has() -> None:
     assert program[:2] == ["python", "-c"]
     compile(program[2], "health check", "exec")
     assert "/healthz" in program[2]
-    for service in ("ingress", "sync"):
+    for service in ("ingress", "sync", "console"):
         assert '"/healthz"' in pages.page(f"services/{service}/app.py")
 
 
