@@ -13,7 +13,7 @@ PYTHON = $(shell for each in $(CANDIDATES); do \
   "$$each" -c '$(SUITABLE)' >/dev/null 2>&1 && { echo "$$each"; break; }; done)
 endif
 
-.PHONY: demo test check format lint types unit fuzz audit kill bench dashboards lock clean
+.PHONY: demo test check format lint types unit fuzz audit kill bench dashboards schema lock clean
 
 $(BIN)/python:
 	@python="$(PYTHON)"; test -n "$$python" && "$$python" -c '$(SUITABLE)' >/dev/null 2>&1 || { \
@@ -89,6 +89,10 @@ bench: $(STAMP)
 # Grafana's dashboards from their description.
 dashboards: $(STAMP)
 	$(BIN)/python -m deploy.grafana.dashboards
+
+# The description of the topic that is in the docs.
+schema: $(STAMP)
+	$(BIN)/python -m deploy.schema
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

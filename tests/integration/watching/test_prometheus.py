@@ -3,14 +3,18 @@ sync stops, the alert fires."""
 
 from __future__ import annotations
 
+import asyncio
+import json
 import re
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 import yaml
+from aiokafka import AIOKafkaConsumer
 from prometheus_client.parser import text_string_to_metric_families as families
 
 from tests.docs import pages
@@ -19,8 +23,8 @@ from tests.integration.cli.rig import Place
 from tests.integration.watching import following, queries
 from tests.support import kafka as kafkas
 from tests.support import prometheus, requirements
-from tests.support.collector import collecting
-from tests.support.processes import Processes
+from tests.support.collector import Span, collecting
+from tests.support.processes import Processes, python
 from tests.support.prometheus import Prometheus
 from tests.support.requirements import Unavailable
 from tests.support.waiting import until
@@ -127,11 +131,51 @@ async def test_prometheus_and_a_collector_see_changes_flow_and_sync_stop(
         following.check_lines(place.services[1], hook)
         following.check_nothing_personal(collector, "empresa.example", "Persona", *place.canaries)
         await check_series(place, server)
+        await check_topic(place, kafka, log_url.rpartition("/")[2], hook)
         await until(lambda: is_quiet(server), within=SOON, what="no alert fires")
 
         place.services[1].stop()
         told = await until(server.firing, within=SOON, what="an alert fires")
         assert "PuenteNoSync" in told
+
+
+async def check_topic(place: Place, kafka: kafkas.Broker, topic: str, hook: Span) -> None:
+    """The example of the docs reads the topic with a plain client; each entry is as `puente schema` describes."""
+    schema = (await place.puente("schema")).json
+    described = schema["components"]["messages"]["change"]["headers"]
+    read = await asyncio.create_subprocess_exec(
+        *python(str(pages.ROOT / "docs" / "examples" / "read_topic.py")),
+        *("--bootstrap", kafka.bootstrap, "--topic", topic, "--group", "a-report", "--to-the-end"),
+        stdout=asyncio.subprocess.PIPE,
+    )
+    async with asyncio.timeout(60):
+        out, _ = await read.communicate()
+    assert read.returncode == 0
+    told = [json.loads(line) for line in out.decode().splitlines()]
+    entries = await entries_of(kafka, topic)
+    assert {each["id"] for each in told} == {headers["ce_id"] for headers in entries}
+    assert len(told) == len(entries) >= CLIENTS
+    for headers in entries:
+        jsonschema.validate(headers, described)
+    (mine,) = [each for each in told if each["id"] == hook.attributes["puente.change"]]
+    assert (mine["system"], mine["resource"], mine["deleted"]) == ("bitfactura", "clients", False)
+    assert mine["record"] == hook.attributes["puente.record"]
+    assert mine["trace"] == f"00-{hook.trace}-{hook.id}-01"
+
+
+async def entries_of(kafka: kafkas.Broker, topic: str) -> list[dict[str, str]]:
+    """The headers of every entry, as text."""
+    consumer = AIOKafkaConsumer(topic, bootstrap_servers=kafka.bootstrap, auto_offset_reset="earliest")
+    found: list[dict[str, str]] = []
+    await consumer.start()
+    try:
+        ends = await consumer.end_offsets(list(consumer.assignment()))
+        while [each for each, end in ends.items() if await consumer.position(each) < end]:
+            for records in (await consumer.getmany(timeout_ms=500)).values():
+                found += [{name: value.decode() for name, value in record.headers} for record in records]
+    finally:
+        await consumer.stop()
+    return found
 
 
 async def check_series(place: Place, server: Prometheus) -> None:

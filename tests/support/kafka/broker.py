@@ -19,6 +19,7 @@ from confluent_kafka import Producer
 
 from tests.support import ports
 from tests.support.kafka import runtime
+from tests.support.kafka.secured import Secured, secured
 from tests.support.processes import Process, ProcessDied
 
 VARIABLE = "PUENTE_TEST_KAFKA"
@@ -78,18 +79,23 @@ class OwnBroker(Broker):
     Ports and data stay the same over restarts. `bootstrap` is known before the first start.
     """
 
-    def __init__(self, folder: Path) -> None:
-        """Choose ports, write the settings and format the data in `folder`; nothing runs yet."""
-        port, controller_port = ports.free_ports(2)
+    def __init__(self, folder: Path, *, secure: bool = False) -> None:
+        """Choose ports, write the settings and format the data in `folder`; nothing runs yet.
+
+        `secure` adds a listener with TLS and SASL, which `secured` then tells of.
+        """
+        port, controller_port, secured_port = ports.free_ports(3)
+        self.secured = secured(folder, secured_port) if secure else None
         super().__init__(
             bootstrap=f"127.0.0.1:{port}",
             version=f"Apache Kafka {runtime.KAFKA_VERSION}",
             origin="started by the tests on",
         )
-        settings = _write_settings(folder, port=port, controller_port=controller_port)
+        settings = _write_settings(folder, port=port, controller_port=controller_port, more=self.secured)
         # Any 16 bytes in base64url name the cluster; it has one node and is thrown away.
         format_data = ("format", "-t", "cHVlbnRlLXRlc3QtbG9ncw", "-c", str(settings), "--standalone")
-        _run_main("kafka.tools.StorageTool", *format_data)
+        users = self.secured.format_arguments() if self.secured else []
+        _run_main("kafka.tools.StorageTool", *format_data, *users)
         self._server = Process(_server_command(settings), name="kafka", folder=folder)
 
     def start(self) -> None:
@@ -186,10 +192,10 @@ def choose() -> Iterator[Broker]:
 
 
 @contextmanager
-def started() -> Iterator[OwnBroker]:
+def started(*, secure: bool = False) -> Iterator[OwnBroker]:
     """A running broker of one's own, gone with its data at the end. Raises `Unavailable`, `ProcessDied`."""
     with _folder() as folder:
-        broker = _first_start(folder)
+        broker = _first_start(folder, secure=secure)
         try:
             yield broker
             if broker.running:
@@ -246,12 +252,12 @@ async def _admin(broker: Broker) -> AsyncIterator[AIOKafkaAdminClient]:
         await admin.close()
 
 
-def _first_start(folder: Path) -> OwnBroker:
+def _first_start(folder: Path, *, secure: bool) -> OwnBroker:
     """A broker that runs. Between choosing a port and using it another program may take it: then again."""
     for attempt in range(1, _START_ATTEMPTS + 1):
         home = folder / str(attempt)
         home.mkdir()
-        broker = OwnBroker(home)
+        broker = OwnBroker(home, secure=secure)
         try:
             broker.start()
         except ProcessDied as death:
@@ -276,11 +282,13 @@ def _folder() -> Iterator[Path]:
         shutil.rmtree(path, ignore_errors=True)
 
 
-def _write_settings(folder: Path, *, port: int, controller_port: int) -> Path:
+def _write_settings(folder: Path, *, port: int, controller_port: int, more: Secured | None) -> Path:
     values = {"@PORT@": port, "@CONTROLLER_PORT@": controller_port, "@DATA@": folder / "data"}
     text = _SETTINGS.read_text()
     for mark, value in values.items():
         text = text.replace(mark, str(value))
+    if more is not None:
+        text += more.settings(port=port, controller_port=controller_port)  # the last word about a setting counts
     settings = folder / "server.properties"
     settings.write_text(text)
     return settings

@@ -8,7 +8,9 @@ from typing import get_args
 
 import jsonschema
 import pytest
+import yaml
 
+from deploy import schema
 from services.ingress import asyncapi
 from shared.clock import ManualClock, time_ordered_ids
 from shared.eventlog import envelope
@@ -83,6 +85,12 @@ def test_the_examples_are_entries_that_the_envelope_reads() -> None:
             appended_at=NOW,
         )
         assert entry.problem == ""
+
+
+def test_the_file_of_the_docs_is_the_document() -> None:
+    found = schema.FILE.read_text(encoding="utf-8")
+    assert found == schema.text(), "run: make schema"
+    assert yaml.safe_load(found) == asyncapi.document()
 
 
 def test_the_topic_is_the_one_that_the_log_uses() -> None:
