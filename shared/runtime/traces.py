@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import Final
 from urllib.parse import urlsplit
 
 from shared import errors
 from shared.clock import Clock
 from shared.tracing import Traces
+
+_LAST_WORDS: Final = timedelta(seconds=4)
 
 
 @asynccontextmanager
@@ -25,7 +30,10 @@ async def traces_to(url: str, *, service: str, clock: Clock, share: float = 1.0)
     try:
         yield found
     finally:
-        await asyncio.to_thread(found.close)
+        # A collector that hangs must not hold up the stop: the thread then ends with the process.
+        closing = threading.Thread(target=found.close, name="last traces", daemon=True)
+        closing.start()
+        await asyncio.to_thread(closing.join, _LAST_WORDS.total_seconds())
 
 
 def endpoint_of(url: str) -> str:

@@ -43,6 +43,7 @@ COMMANDS: Final[Mapping[str, Command]] = {
     # Looking after
     "migrate": Command("setup", "Bring the store to this version."),
     "topics": Command("setup", "Make the topic if it is missing, and check it."),
+    "schema": Command("schema", "Print what the topic holds, as an AsyncAPI document."),
     "keys": Command("keys", "The keys of this installation."),
     "backup": Command("backups", "Copy everything of this machine into one file."),
     "restore": Command("backups", "Put a backup into an empty data folder."),
