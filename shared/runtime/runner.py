@@ -31,7 +31,7 @@ from shared.store import directory, waiting
 from shared.store.database import Database, StoreUnreachable
 from shared.store.rows import PauseCause, Reason, Waiting
 from shared.store.standing import Standing
-from shared.tracing import NOTHING, Traces, trace_id_of, trace_of
+from shared.tracing import Traces, trace_id_of, trace_of
 
 _log = structlog.get_logger("puente.sync")
 
@@ -189,21 +189,21 @@ class Runner:
     async def _traced(
         self, used: Used, flow: FlowContext, look: Look, job: Job, standing: Standing | None
     ) -> Outcome:
-        """The look, with its span where traces are on; every line of the log inside tells the trace."""
+        """The look, with its span where traces are on; then every line of the log inside tells the trace too."""
         traces = self._traces
-        span = NOTHING
-        if traces is not None:
-            span = traces.look(
-                job.traceparents,
-                look.change_ids,
-                workspace=job.workspace_id,
-                flow=flow.row.spec,
-                side=look.side.value,
-                account=job.account_id,
-                record=job.record_id,
-                origin=job.origin,
-                changes=len(look.change_ids),
-            )
+        if traces is None:
+            return await self._look(used, flow, look, job.row, standing)
+        span = traces.look(
+            job.traceparents,
+            look.change_ids,
+            workspace=job.workspace_id,
+            flow=flow.row.spec,
+            side=look.side.value,
+            account=job.account_id,
+            record=job.record_id,
+            origin=job.origin,
+            changes=len(look.change_ids),
+        )
         told = {"trace_id": job.trace_id} if job.trace_id else {}
         with structlog.contextvars.bound_contextvars(**told), span as traced:
             outcome = await self._look(used, flow, look, job.row, standing)

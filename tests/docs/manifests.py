@@ -52,6 +52,11 @@ def container(workload: Object) -> Object:
     return found
 
 
+def volumes(workload: Object, kind: str) -> list[Object]:
+    """The volumes of a pod that come from this."""
+    return [each for each in pod(workload)["volumes"] if kind in each]
+
+
 def labels(workload: Object) -> Mapping[str, str]:
     found: Mapping[str, str] = workload["spec"]["template"]["metadata"]["labels"]
     return found

@@ -79,19 +79,23 @@ def test_a_container_runs_a_real_command_of_the_image_of_compose(name: str) -> N
 @pytest.mark.parametrize("overlay", ["", OVERLAY])
 def test_a_container_is_given_settings_that_it_reads_and_all_that_it_needs(name: str, overlay: str) -> None:
     given = manifests.environment(WORKLOADS[name], overlay=overlay)
+    secrets = {each["name"]: each["secret"]["secretName"] for each in manifests.volumes(WORKLOADS[name], "secret")}
     if name in DOORS:
         known = {f"PUENTE_{field.upper()}" for field in DoorSettings.model_fields}
-        needed = {
-            f"PUENTE_{field.upper()}" for field, each in DoorSettings.model_fields.items() if each.is_required()
-        }
-        assert not {"PUENTE_STORE_KEYS", "PUENTE_STORE_URL"} & set(given)
+        assert "PUENTE_STORE_URL" not in given
+        assert secrets["keys"] == "puente-door-keys", "a door is never given the store's keys"
     else:
         known = {f"PUENTE_{field.upper()}" for field in Settings.model_fields}
         known |= {f"PUENTE_CONSOLE_{field.upper()}" for field in ConsoleSettings.model_fields}
-        rings = {f"PUENTE_{each}_KEYS" for each in ("DOOR", "LOG", "STORE")}
-        needed = rings | {"PUENTE_LOG_URL", "PUENTE_STORE_URL"}
+        assert "PUENTE_STORE_URL" in given
+        assert secrets["keys"] == "puente-keys"
     assert set(given) <= known
-    assert needed <= set(given)
+    assert not {each for each in given if each.endswith("_KEYS")}
+    folder, _, file = given["PUENTE_KEYS_FILE"].rpartition("/")
+    mounts = {each["mountPath"]: each["name"] for each in manifests.container(WORKLOADS[name])["volumeMounts"]}
+    assert mounts[folder] == "keys"
+    assert (secrets["keys"], file) in manifests.secret_keys(OVERLAY)
+    assert given["PUENTE_LOG_URL"]
 
 
 def test_every_system_with_hooks_has_a_door_and_all_doors_are_alike() -> None:
@@ -259,12 +263,12 @@ def test_the_overlay_builds_to_valid_objects(tmp_path: Path) -> None:
     assert built.returncode == 0, built.stderr
     objects = list(yaml.safe_load_all(built.stdout))
     made = {each["metadata"]["name"] for each in objects if each["kind"] in {"Secret", "ConfigMap"}}
-    assert len(made) == 5
+    assert len(made) == 6
     for each in objects:
         assert each["metadata"]["namespace"] == "puente"
         if each["kind"] not in UNCHECKED:
             check(each)
     assert len(objects) == len(manifests.objects()) + len(made)
     for name in made:
-        assert built.stdout.count(f"name: {name}") + built.stdout.count(f"secretName: {name}") > 1, name
+        assert len(re.findall(rf"(?:name|secretName): {name}$", built.stdout, flags=re.MULTILINE)) > 1, name
     assert "image: puente:" not in built.stdout
