@@ -173,6 +173,16 @@ def test_what_stays_up_is_probed_where_it_listens() -> None:
         assert [each["path"] for each in probes.values()] == ["/healthz", "/healthz", "/readyz"]
 
 
+def test_what_prometheus_looks_for_in_a_cluster_is_there() -> None:
+    config = yaml.safe_load(pages.page("deploy/prometheus/kubernetes.yml"))
+    for job in config["scrape_configs"]:
+        name, _, port = job["relabel_configs"][0]["regex"].partition(";")
+        found = [each for each in WORKLOADS.values() if manifests.labels(each)["app.kubernetes.io/name"] == name]
+        assert found
+        assert all(manifests.container(each)["ports"][0]["name"] == port for each in found)
+        assert job["job_name"] == name
+
+
 def matches(selector: Object, labels: Mapping[str, str]) -> bool:
     for each in selector.get("matchExpressions", ()):
         assert each["operator"] == "In"
