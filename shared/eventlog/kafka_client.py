@@ -23,6 +23,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka import errors as kafka_errors
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.conn import create_conn
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 
 from shared import errors
@@ -201,10 +202,29 @@ async def admin_client(settings: KafkaSettings) -> AsyncIterator[AIOKafkaAdminCl
     admin = AIOKafkaAdminClient(request_timeout_ms=15_000, **_connection(settings))
     with translated("ask the broker"):
         try:
-            await admin.start()
+            try:
+                await admin.start()
+            except kafka_errors.KafkaConnectionError:
+                await _tell_refusal(settings)
+                raise
             yield admin
         finally:
             await admin.close()
+
+
+async def _tell_refusal(settings: KafkaSettings) -> None:
+    """Raise the broker's refusal of our login, if it is that: a client that starts says only "nobody answered"."""
+    if not settings.security.startswith("sasl"):
+        return
+    arguments = _connection(settings)
+    host, _, port = arguments.pop("bootstrap_servers")[0].rpartition(":")
+    try:
+        connection = await create_conn(host.strip("[]"), int(port), request_timeout_ms=5_000, **arguments)
+    except _REFUSED:
+        raise
+    except (kafka_errors.KafkaError, TimeoutError, OSError, ValueError):
+        return  # that is what was said already
+    connection.close()
 
 
 def check_partitions(count: int, settings: KafkaSettings) -> None:
