@@ -75,6 +75,25 @@ WORDS: Final[Mapping[str, Text]] = {
         "{count} espacios están envueltos con la clave actual.",
     ),
     "key retired": _text("{old} is taken out of the {ring} keys.", "{old} ya no está en las claves {ring}."),
+    "forgotten": _text(
+        "Erased: {pairs} pairs, {attempts} attempts, {waiting} waiting changes, {keys} match keys. What hooks "
+        "told leaves the log by {log}; backups from before hold it until you delete them, at the latest by "
+        "{backups}.",
+        "Borrado: {pairs} parejas, {attempts} intentos, {waiting} cambios en espera, {keys} claves de búsqueda. "
+        "Lo que contaron los avisos deja el registro antes del {log}; las copias de seguridad anteriores lo "
+        "conservan hasta que usted las borre, como muy tarde el {backups}.",
+    ),
+    "forgotten alone": _text(
+        "{record} of {account} had no pair: if the person is in the other system too, forget that record as well.",
+        "{record} de {account} no tenía pareja: si la persona está también en el otro sistema, olvide también esa "
+        "ficha.",
+    ),
+    "not scrubbed": _text(
+        "The rows are gone; the store's files may hold remains of them, since another process was in the way. "
+        "Type the same command again.",
+        "Las filas ya no están; los ficheros pueden guardar restos, porque otro proceso lo impidió. Repita la "
+        "misma orden.",
+    ),
     "approved": _text("{flow} is approved: it may be loaded.", "{flow} está aprobado: se puede cargar."),
     "decided": _text("{count} decisions are saved.", "Se han guardado {count} decisiones."),
     "load started": _text("{flow} is loading from {sides}.", "{flow} se está cargando desde {sides}."),

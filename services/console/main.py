@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from functools import partial
-from typing import Final
 
 import structlog
 
@@ -26,8 +25,6 @@ from shared.runtime import logging, movement, parts
 from shared.runtime.parts import Parts
 from shared.runtime.settings import Settings
 from shared.store import users
-
-_SAMPLE_EVERY: Final = timedelta(seconds=30)
 
 log = structlog.get_logger("puente.console")
 
@@ -93,10 +90,10 @@ async def console_on(opened: Parts, events: EventLog, settings: ConsoleSettings)
 async def _sample(opened: Parts, events: EventLog) -> None:
     while True:
         try:
-            await movement.sample(opened, events)
+            await movement.sample_due(opened, events)
         except errors.Retryable as problem:
             log.info("console.no_sample", says=problem.message)
-        await opened.clock.sleep(_SAMPLE_EVERY)
+        await opened.clock.sleep(movement.SAMPLE_EVERY)
 
 
 def _say_where(host: str, port: int) -> None:

@@ -214,6 +214,8 @@ class Writer:
         self._now = now
         self._limit_bytes = limit_bytes
         self._connection = connect(path, synchronous="FULL")
+        # An entry that retention took shall not stay in the file's free space.
+        self._connection.execute("PRAGMA secure_delete = ON")
 
     def close(self) -> None:
         self._connection.close()
@@ -265,8 +267,11 @@ class Writer:
     def shrink_wal(self) -> None:
         """Start the WAL over when checkpoints could not keep up; waits for readers, so only above a limit."""
         wal = self._path.with_name(self._path.name + "-wal")
-        if not wal.exists() or wal.stat().st_size <= _WAL_LIMIT_BYTES:
-            return
+        if wal.exists() and wal.stat().st_size > _WAL_LIMIT_BYTES:
+            self.empty_wal()
+
+    def empty_wal(self) -> None:
+        """Start the WAL over, with nothing in it of what was deleted; a reader in the way puts it off."""
         try:
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         except sqlite3.DatabaseError as problem:

@@ -254,7 +254,10 @@ class SqliteLog:
             count = await opened.commits.run(lambda: opened.writer.delete(below=below, limit=_DELETE_ROWS))
             deleted += count
             if count < _DELETE_ROWS:
-                return deleted
+                break
+        if deleted:
+            await opened.commits.run(opened.writer.empty_wal)
+        return deleted
 
     async def rows(
         self, start: int, *, end: int | None = None, workspace: str | None = None, limit: int

@@ -18,6 +18,9 @@ from shared.model.change import SHARDS
 
 MAX_RETENTION = timedelta(days=30)
 DEFAULT_RETENTION = timedelta(days=14)
+SEGMENT = timedelta(days=1)
+"""A broker deletes whole files, when their newest entry is past the retention: an entry may stay so much longer.
+Kafka's own default is a week."""
 
 _KNOWN_WITHIN = timedelta(seconds=15)
 _ASK_AGAIN = timedelta(milliseconds=50)
@@ -78,6 +81,7 @@ def wanted_configs(retention: timedelta, replication: int) -> dict[str, str]:
         "min.insync.replicas": "2" if replication > 2 else "1",
         "cleanup.policy": "delete",
         "retention.ms": str(retention // timedelta(milliseconds=1)),
+        "segment.ms": str(SEGMENT // timedelta(milliseconds=1)),
         "message.timestamp.type": "LogAppendTime",
         "max.message.bytes": str(_MAX_MESSAGE_BYTES),
     }
@@ -171,6 +175,10 @@ def _config_differences(settings: KafkaSettings, configs: Mapping[str, str]) -> 
         kept = "without limit" if retention < 0 else f"{timedelta(milliseconds=retention).days} days"
         wanted = str(DEFAULT_RETENTION // timedelta(milliseconds=1))
         differs(f"It keeps entries {kept}; they hold personal data, at most 30 days.", "retention.ms", wanted)
+    segment = timedelta(milliseconds=int(configs.get("segment.ms") or 0))
+    if segment > SEGMENT:
+        what = f"Its files take entries for {segment.days} days: so much longer than the retention they may stay."
+        differs(what, "segment.ms", str(SEGMENT // timedelta(milliseconds=1)))
     policy = configs.get("cleanup.policy", "")
     if policy != "delete":
         differs(f"Its cleanup policy is {policy!r}; it would lose changes.", "cleanup.policy", "delete")

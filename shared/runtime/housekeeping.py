@@ -10,6 +10,7 @@ import structlog
 from shared import errors
 from shared.eventlog.port import EventLog
 from shared.eventlog.sqlite import SqliteLog
+from shared.runtime import movement
 from shared.runtime.hookwatch import HookWatch
 from shared.runtime.parts import Parts, sync_of
 from shared.runtime.sync import Rhythm, Sync
@@ -39,6 +40,7 @@ class Housekeeper:
             await retention.tend(
                 self._parts.database, self._parts.clock, attempt_days=self._parts.settings.attempt_days
             )
+            await self._parts.database.empty_journal()
             if isinstance(self._event_log, SqliteLog):
                 await self._event_log.retain(now)
         except errors.Retryable as problem:
@@ -46,6 +48,6 @@ class Housekeeper:
 
 
 def whole_sync(parts: Parts, log: EventLog, *, rhythm: Rhythm | None = None) -> Sync:
-    """The sync service as it is started in production: with replay, hook watch and housekeeping."""
-    watch, keeper = HookWatch(parts), Housekeeper(parts, log)
-    return sync_of(parts, log, rhythm=rhythm, also=(watch.run_due, keeper.run_due))
+    """The sync service as it is started in production: with replay, hook watch, housekeeping and samples."""
+    watch, keeper, sampler = HookWatch(parts), Housekeeper(parts, log), movement.Sampler(parts, log)
+    return sync_of(parts, log, rhythm=rhythm, also=(watch.run_due, keeper.run_due, sampler.run_due))

@@ -1,18 +1,23 @@
 """Whether lag is a burden or a standstill, told by how it moves and by no fixed number (as Burrow does).
 
-Every minute the end and the committed offset of each partition that is behind are kept as samples. Whoever shows
-lag keeps them too, so that the answer stays right while no sync process lives.
+Every minute the end and the committed offset of each partition that is behind are kept as samples, by whichever
+process comes first: sync, console, alerts, or a page that shows lag, so that the answer stays right while no sync
+lives.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import pairwise
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
+import structlog
+
+from shared import errors
 from shared.eventlog.port import EventLog, Lag
 from shared.runtime import views
 from shared.runtime.parts import Parts
@@ -23,11 +28,15 @@ Verdict = Literal["ok", "warn", "stall", "unknown"]
 
 WINDOW: Final = timedelta(minutes=10)
 KEEP: Final = timedelta(days=2)
+SAMPLE_EVERY: Final = timedelta(seconds=30)
+"""How often a process looks whether the minute was kept."""
 _LEAST: Final = timedelta(seconds=50)
 LAG: Final = "lag"
 OLDEST: Final = "lag.oldest"
 WAITING: Final = "waiting"
 PERSONS: Final = "waiting.person"
+
+_log = structlog.get_logger("puente.sync")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,10 +64,65 @@ def verdict(points: Sequence[Point]) -> Verdict:
     return "warn" if grows and points[-1].lag > points[0].lag else "ok"
 
 
+class Sampler:
+    """Keeps how it stands once a minute, whichever of the processes comes first; one of the timers of sync."""
+
+    def __init__(self, parts: Parts, log: EventLog) -> None:
+        self._parts = parts
+        self._log = log
+        self._next: datetime | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    async def run_due(self, _shards: frozenset[int], group: asyncio.TaskGroup) -> None:
+        now = self._parts.clock.now()
+        # A clock that was set back must not silence it for as long as it was set back by.
+        due = self._next is None or self._next <= now or self._next - now > SAMPLE_EVERY
+        if due and (self._task is None or self._task.done()):
+            self._next = now + SAMPLE_EVERY
+            self._task = group.create_task(self._sample())
+
+    async def _sample(self) -> None:
+        try:
+            await sample_due(self._parts, self._log)
+        except errors.Retryable as problem:
+            _log.debug("sample.waits", says=problem.message)
+
+
+async def sample_due(parts: Parts, log: EventLog) -> bool:
+    """Keep how it stands now, unless another process did so for this minute. Raises Retryable."""
+    now = parts.clock.now()
+    if await parts.database.read(lambda connection: series.minute_claimed(connection, now)):
+        return False
+    # What is kept tells partitions apart, and neither systems nor workspaces.
+    return await _keep(parts, await views.lag_of(log, detail_limit=0))
+
+
 async def sample(parts: Parts, log: EventLog) -> Lag:
-    """Keep how it stands now, for verdicts and plots; returns the lag. Raises Retryable."""
+    """The lag, kept too if nobody kept it for this minute: so a verdict is right while no sync lives.
+
+    Raises Retryable.
+    """
     lag = await views.lag_of(log)
-    waits = await parts.database.read(views.waits_of)
+    await _keep(parts, lag)
+    return lag
+
+
+async def _keep(parts: Parts, lag: Lag) -> bool:
+    now = parts.clock.now()
+
+    async def unit(connection: Any) -> bool:
+        if not await series.claim_minute(connection, now):
+            return False
+        waits = await views.waits_of(connection)
+        await series.add_samples(connection, now, values_of(lag, waits))
+        await series.forget_samples(connection, now - KEEP)
+        return True
+
+    return await parts.database.run(unit)
+
+
+def values_of(lag: Lag, waits: Sequence[views.Waits]) -> dict[str, float]:
+    """What is kept of one look, by name. Of a partition that is not behind nothing is kept."""
     values: dict[str, float] = {
         LAG: lag.total,
         OLDEST: lag.oldest_age.total_seconds() if lag.oldest_age is not None else 0,
@@ -69,11 +133,7 @@ async def sample(parts: Parts, log: EventLog) -> Lag:
         if each.lag:
             values[f"{LAG}.{each.partition}"] = each.lag
             values[f"{LAG}.{each.partition}.committed"] = -1 if each.committed is None else each.committed
-    now = parts.clock.now()
-
-    await parts.database.run(partial(series.add_samples, at=now, values=values))
-    await parts.database.run(partial(series.forget_samples, before=now - KEEP))
-    return lag
+    return values
 
 
 async def verdicts(parts: Parts, lag: Lag) -> dict[int, Verdict]:

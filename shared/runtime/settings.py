@@ -51,6 +51,7 @@ class Settings(BaseSettings):
     attempt_seconds: float = Field(default=60, ge=5, le=600)
     attempt_days: int = Field(default=14, ge=0, le=365)
     log_retention_days: int = Field(default=14, ge=1, le=30)
+    backup_days: int = Field(default=30, ge=1, le=3650)
     store_patience_minutes: float = Field(default=30, gt=0)
     budget_changes: int = Field(default=500, ge=10)
     console_url: str = ""

@@ -96,6 +96,33 @@ class Database:
         """
         await self.run(_takes_writes)
 
+    async def scrub(self) -> None:
+        """Leave nothing of what was deleted in the files of an embedded store: neither free space nor journal.
+
+        Others wait meanwhile, for about as long as a copy of the file takes. On a server this is the server's own
+        work (VACUUM, which runs by itself). Raises StoreUnreachable while others are in the way.
+        """
+        if not self._is_sqlite:
+            return
+        async with self._writer:
+            await self._alone("VACUUM")
+            await self._alone("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    async def empty_journal(self) -> None:
+        """Bring the journal of an embedded store to its file and cut it off, but for what others still read."""
+        if self._is_sqlite:
+            await self._alone("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    async def _alone(self, statement: str) -> None:
+        """Run a statement that wants no transaction around it."""
+        try:
+            async with self._engine.connect() as connection:
+                await connection.exec_driver_sql(statement)
+        except DBAPIError as problem:
+            if not _may_pass(problem):
+                raise
+            raise unreachable(problem) from problem
+
     async def close(self) -> None:
         """Close every connection; a database that stands still does not answer to that, and is not waited for."""
         with suppress(TimeoutError):
@@ -257,6 +284,16 @@ def _json(value: object) -> str:
 _JSON: Final[Mapping[str, Any]] = {"json_serializer": _json, "json_deserializer": msgspec.json.decode}
 
 
+# What is deleted is overwritten: erased rows shall not stay in the file's free space.
+_PRAGMAS: Final = (
+    "journal_mode=WAL",
+    "synchronous=FULL",
+    "busy_timeout=5000",
+    "foreign_keys=ON",
+    "secure_delete=ON",
+)
+
+
 def _engine(url: URL, statement_limit: timedelta | None) -> AsyncEngine:
     if url.get_backend_name() != "sqlite":
         seconds = None if statement_limit is None else statement_limit.total_seconds()
@@ -287,7 +324,7 @@ def _engine(url: URL, statement_limit: timedelta | None) -> AsyncEngine:
         # fail to become writers.
         connection.isolation_level = None
         cursor = connection.cursor()
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=5000", "foreign_keys=ON"):
+        for pragma in _PRAGMAS:
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Table, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from shared.store import tables
+from shared.store import index, tables
 from shared.store.rows import Binding
 
 End = tuple[str, str, str]
@@ -17,11 +17,13 @@ End = tuple[str, str, str]
 
 
 async def erase(connection: AsyncConnection, ends: Sequence[End]) -> dict[str, int]:
-    """Delete every row about these records; returns how many of each table: attempt, waiting, match_key, seen."""
-    counts = {"attempt": 0, "waiting": 0, "match_key": 0, "seen": 0}
-    for table in (tables.attempt, tables.waiting, tables.match_key, tables.seen):
-        for end in ends:
+    """Delete every row about these records and mark them; returns how many: attempt, waiting, match_key."""
+    counts = {"attempt": 0, "waiting": 0, "match_key": 0}
+    for end in ends:
+        for table in (tables.attempt, tables.waiting):
             counts[table.name] += await _delete(connection, table, end)
+        counts["match_key"] += await index.forget(connection, *end)
+        await index.mark_forgotten(connection, *end)
     return counts
 
 
@@ -82,5 +84,4 @@ async def start_over(
             version=tables.sweep.c.version + 1,
         )
     )
-    for table in (tables.seen, tables.match_key):
-        await connection.execute(delete(table).where(table.c.account_id.in_(list(accounts))))
+    await index.forget_all(connection, accounts)

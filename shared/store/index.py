@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import ColumnElement, Table, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.store import tables
@@ -18,6 +18,9 @@ from shared.store.sql import chunks, given, rows_of, upsert
 
 _S = tables.seen
 _K = tables.match_key
+
+FORGOTTEN = "forgotten"
+"""A key that marks a record as forgotten, with no hash beside it: nothing that it shows is remembered again."""
 
 
 async def save(connection: AsyncConnection, rows: Sequence[Seen]) -> None:
@@ -33,9 +36,14 @@ async def save(connection: AsyncConnection, rows: Sequence[Seen]) -> None:
         update = ["fields", "seen_at", "listing"] if some and some[0].listing else ["fields", "seen_at"]
         await upsert(connection, _S, [_seen_values(row) for row in some], update=update)
     known = await _known_keys(connection, ordered)
-    latest = {_place(row): row.keys for row in ordered}
+    forgotten = {key[:3] for key in known if key[3] == FORGOTTEN}
+    for place in forgotten:
+        await _delete(connection, _S, place)
+    latest = {_place(row): row.keys for row in ordered if _place(row) not in forgotten}
     wanted = {(*place, name): digest for place, keys in latest.items() for name, digest in keys.items()}
     for account_id, resource, record_id, name in known.keys() - wanted.keys():
+        if name == FORGOTTEN:
+            continue
         await connection.execute(
             delete(_K).where(
                 _K.c.account_id == account_id,
@@ -84,14 +92,30 @@ def _seen_values(row: Seen) -> dict[str, Any]:
     }
 
 
-async def forget(connection: AsyncConnection, account_id: str, resource: str, record_id: str) -> None:
-    """A record is gone: it is matched no more."""
-    for table in (_S, _K):
-        await connection.execute(
-            delete(table).where(
-                table.c.account_id == account_id, table.c.resource == resource, table.c.record_id == record_id
-            )
-        )
+async def forget(connection: AsyncConnection, account_id: str, resource: str, record_id: str) -> int:
+    """A record is gone: it is matched no more; returns how many keys it had. The mark of a forgotten one stays."""
+    await _delete(connection, _S, (account_id, resource, record_id))
+    return await _delete(connection, _K, (account_id, resource, record_id), _K.c.key_name != FORGOTTEN)
+
+
+async def mark_forgotten(connection: AsyncConnection, account_id: str, resource: str, record_id: str) -> None:
+    """From now on nothing of this record is remembered, whoever reads or lists it."""
+    place = {"account_id": account_id, "resource": resource, "record_id": record_id}
+    await upsert(connection, _K, [place | {"key_name": FORGOTTEN, "key_hash": ""}])
+
+
+async def forget_all(connection: AsyncConnection, account_ids: Sequence[str]) -> None:
+    """Everything of these accounts, to be listed anew; the marks of forgotten records stay."""
+    await connection.execute(delete(_S).where(_S.c.account_id.in_(list(account_ids))))
+    await connection.execute(delete(_K).where(_K.c.account_id.in_(list(account_ids)), _K.c.key_name != FORGOTTEN))
+
+
+async def _delete(
+    connection: AsyncConnection, table: Table, place: tuple[str, str, str], *more: ColumnElement[bool]
+) -> int:
+    account_id, resource, record_id = place
+    mine = (table.c.account_id == account_id, table.c.resource == resource, table.c.record_id == record_id)
+    return (await connection.execute(delete(table).where(*mine, *more))).rowcount
 
 
 async def with_key(

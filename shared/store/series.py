@@ -10,12 +10,13 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.store import tables
-from shared.store.sql import upsert
+from shared.store.sql import insert_or_ignore, upsert
 
 _A = tables.attempt
 _S = tables.sample
 _MOST = 20_000
 _CARRIED = ("created", "applied", "bound", "gone")
+_CLAIM = "claim"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,8 +108,23 @@ async def heard(
     return found
 
 
+async def claim_minute(connection: AsyncConnection, at: datetime) -> bool:
+    """Whether this process is to keep the samples of the minute of `at`: true for the first that asks."""
+    minute = at.replace(second=0, microsecond=0)
+    claimed = await connection.execute(
+        insert_or_ignore(connection, _S).values(name=_CLAIM, at=minute, value=0).returning(_S.c.name)
+    )
+    return claimed.first() is not None
+
+
+async def minute_claimed(connection: AsyncConnection, at: datetime) -> bool:
+    minute = at.replace(second=0, microsecond=0)
+    found = await connection.execute(select(_S.c.name).where(_S.c.name == _CLAIM, _S.c.at == minute))
+    return found.first() is not None
+
+
 async def add_samples(connection: AsyncConnection, at: datetime, values: Mapping[str, float]) -> None:
-    """Keep these numbers for the minute of `at`; the last one of a minute stands."""
+    """Keep these numbers for the minute of `at`."""
     minute = at.replace(second=0, microsecond=0)
     await upsert(
         connection, _S, [{"name": name, "at": minute, "value": value} for name, value in sorted(values.items())]

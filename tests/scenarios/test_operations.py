@@ -205,25 +205,6 @@ async def test_a_paused_flow_is_stepped_back_too(world: World) -> None:
     assert (await world.flow(CUSTOMERS)).state == "review"
 
 
-async def test_a_forgotten_person_is_erased_and_never_synced_again(world: World) -> None:
-    left_id = await world.left.make(**TALLERES)
-    other = await world.left.make(name="Somebody else", email="else@x.example")
-    await world.quiet()
-    account = await world.account("bitfactura")
-    erased = await recovery.forget(
-        world.parts, await world.used(), account.id, "clients", left_id, actor="operator"
-    )
-    assert (erased.bindings, erased.keys > 0, erased.attempts > 0) == (1, True, True)
-    assert erased.log_empty_by > world.clock.now() + timedelta(days=13)
-    await world.left.edit(left_id, city="Adeje")
-    await world.left.edit(other, city="Adeje")
-    await world.quiet()
-    assert (await world.right.named(TALLERES["name"]))["city"] is None
-    assert (await world.right.named("Somebody else"))["city"] == "Adeje"
-    forgotten = next(pair for pair in await world.bindings() if pair.left_id == left_id)
-    assert (forgotten.state, dict(forgotten.base.left.shown)) == ("forgotten", {})
-
-
 async def test_a_move_takes_everything_along(world: World, postgres: Postgres, tmp_path: Path) -> None:
     left_id = await world.left.make(**TALLERES)
     await world.quiet()

@@ -74,9 +74,9 @@ class Postgres:
         name = urlsplit(url).path.lstrip("/")
         await self._administer(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
 
-    async def dump(self, url: str, file: Path) -> None:
+    async def dump(self, url: str, file: Path, *, form: str = "custom") -> None:
         """What an operator does for a backup of a database: `pg_dump`, while it is in use."""
-        await _client_tool("pg_dump", "--format=custom", f"--file={file}", f"--dbname={_plain(url)}")
+        await _client_tool("pg_dump", f"--format={form}", f"--file={file}", f"--dbname={_plain(url)}")
 
     async def restore(self, url: str, file: Path) -> None:
         """And the way back, into an empty database of the same name: `--clean` cannot drop partitions."""

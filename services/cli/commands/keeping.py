@@ -15,7 +15,7 @@ from services.cli.commands.alerts import channel_states, state_as_dict
 from services.cli.console import DONE, FAILED, Cli, cli_of
 from services.solo.folder import folder_held
 from shared.eventlog.port import EventLog
-from shared.runtime import administration, doctor, recovery, story, views
+from shared.runtime import administration, doctor, forgetting, recovery, story, views
 from shared.runtime.parts import Parts
 from shared.runtime.settings import key_rings
 from shared.store.matches import Report
@@ -129,20 +129,32 @@ def forget(
             raise given.usage("Forgetting cannot be undone.", "Say --yes to do it without being asked.")
         if not yes:
             typer.confirm(f"Forget {resource} {record} of {target.id} for good?", abort=True, err=True)
-        done = await recovery.forget(parts, target.used, target.id, resource, record, actor=given.actor())
+        done = await forgetting.forget(parts, target.used, target.id, resource, record, actor=given.actor())
         result = {
             "bindings": done.bindings,
             "attempts": done.attempts,
             "waiting": done.waiting,
             "keys": done.keys,
+            "paired": done.paired,
             "log_empty_by": done.log_empty_by,
+            "backups_gone_by": done.backups_gone_by,
+            "scrubbed": done.scrubbed,
         }
 
         def show(cli: Cli) -> None:
-            cli.line(
-                f"Erased: {done.bindings} pairs, {done.attempts} attempts, {done.waiting} waiting changes, "
-                f"{done.keys} match keys. Bodies of hooks leave the log by {done.log_empty_by:%Y-%m-%d}."
+            cli.say(
+                "forgotten",
+                pairs=done.bindings,
+                attempts=done.attempts,
+                waiting=done.waiting,
+                keys=done.keys,
+                log=f"{done.log_empty_by:%Y-%m-%d}",
+                backups=f"{done.backups_gone_by:%Y-%m-%d}",
             )
+            if not done.paired:
+                cli.say("forgotten alone", record=record, account=target.id)
+            if not done.scrubbed:
+                cli.say("not scrubbed")
 
         cli.emit(result, show)
         return DONE

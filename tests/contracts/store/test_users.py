@@ -1,5 +1,6 @@
 """Users, roles, sessions and samples, on both databases."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
@@ -89,3 +90,11 @@ async def test_the_last_sample_of_a_minute_stands_and_old_ones_go(store: Databas
     found = await store.read(lambda connection: series.samples(connection, ["lag", "none"], NOW))
     assert found == {"lag": [(NOW, 2.0), (NOW + timedelta(minutes=1), 3.0)], "none": []}
     assert await store.run(lambda connection: series.forget_samples(connection, NOW + timedelta(minutes=1))) == 1
+
+
+async def test_one_of_many_keeps_the_samples_of_a_minute(store: Database) -> None:
+    for at in (NOW, NOW + timedelta(minutes=1)):
+        claims = await asyncio.gather(*(store.run(partial(series.claim_minute, at=at)) for _ in range(6)))
+        assert sorted(claims) == [False] * 5 + [True]
+        assert await store.read(partial(series.minute_claimed, at=at + timedelta(seconds=59)))
+    assert not await store.read(partial(series.minute_claimed, at=NOW + timedelta(minutes=2)))

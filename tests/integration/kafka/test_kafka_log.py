@@ -201,6 +201,7 @@ async def test_the_topic_report_names_each_difference_and_what_to_type(
     assert report.retention is None
     wanted = (
         "retention.ms=1209600000",
+        "segment.ms=86400000",
         "cleanup.policy=delete",
         "max.message.bytes=",
         "LogAppendTime",

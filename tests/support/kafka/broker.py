@@ -97,6 +97,8 @@ class OwnBroker(Broker):
         users = self.secured.format_arguments() if self.secured else []
         _run_main("kafka.tools.StorageTool", *format_data, *users)
         self._server = Process(_server_command(settings), name="kafka", folder=folder)
+        self.data = folder / "data"
+        """Where the broker keeps the files of its topics."""
 
     def start(self) -> None:
         """Start the broker, the first time or again, and block until it accepts clients.

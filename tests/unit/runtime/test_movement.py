@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
 
 import pytest
 
-from shared.runtime.movement import Point, Verdict, verdict
+from shared.clock import ManualClock
+from shared.runtime.movement import WINDOW, Point, Verdict, sample, sample_due, verdict, verdicts
+from shared.runtime.parts import opened, opened_log
+from shared.runtime.settings import Settings
+from shared.store import series
 
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 
@@ -40,3 +46,21 @@ def test_movement_decides(seen: list[tuple[int | None, int]], says: Verdict) -> 
 def test_too_short_a_time_tells_nothing() -> None:
     soon = [Point(at=START, committed=1, lag=5), Point(at=START + timedelta(seconds=20), committed=1, lag=5)]
     assert verdict(soon) == "unknown"
+
+
+async def test_several_processes_keep_one_sample_a_minute(tmp_path: Path) -> None:
+    """The clock moves on by half a minute: each process looks twice a minute."""
+    clock = ManualClock(datetime(2026, 11, 21, 3, 0, 10, tzinfo=UTC))
+    async with (
+        opened(Settings(data=tmp_path), clock=clock) as parts,
+        opened(Settings(data=tmp_path), clock=clock) as others,
+        opened_log(parts) as log,
+    ):
+        kept = []
+        for _ in range(6):
+            kept.append([await sample_due(each, log) for each in (parts, others)])
+            clock.advance(timedelta(seconds=30))
+        assert kept == [[True, False], [False, False]] * 3
+        found = await parts.database.read(partial(series.samples, names=["lag"], since=clock.now() - WINDOW))
+        assert [value for _, value in found["lag"]] == [0, 0, 0]
+        assert await verdicts(parts, await sample(others, log)) == {0: "ok"}
