@@ -71,10 +71,13 @@ async def lag(settings: KafkaSettings, *, group: str, detail_limit: int, now: da
         total = sum(end - first for first, end in behind.values())
         counts: Counter[tuple[str, str]] = Counter()
         oldest: dict[TopicPartition, datetime] = {}
+        oldest_of: dict[tuple[str, str], datetime] = {}
         async for record in _scan(consumer, behind, first_only=total > detail_limit):
             partition = TopicPartition(record.topic, record.partition)
             oldest.setdefault(partition, moment_of(record.timestamp))
-            counts[envelope.origin_of(record.headers)] += 1
+            origin = envelope.origin_of(record.headers)
+            counts[origin] += 1
+            oldest_of.setdefault(origin, moment_of(record.timestamp))
     details = total <= detail_limit
     by_system: Counter[str] = Counter()
     for (system, _workspace), count in counts.items():
@@ -92,6 +95,8 @@ async def lag(settings: KafkaSettings, *, group: str, detail_limit: int, now: da
         ],
         by_system=dict(by_system) if details else None,
         by_workspace=dict(counts) if details else None,
+        # A workspace is in one partition, whose entries come in the order of their time.
+        oldest={key: max(timedelta(0), now - at) for key, at in oldest_of.items()} if details else None,
     )
 
 

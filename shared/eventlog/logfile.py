@@ -366,14 +366,15 @@ class Reader:
                     high = middle
         return low
 
-    def counts(self, start: int, end: int) -> dict[tuple[str, str], int]:
-        """How many entries each (system, workspace) has between two offsets."""
+    def counts(self, start: int, end: int) -> dict[tuple[str, str], tuple[int, datetime]]:
+        """How many entries each (system, workspace) has between two offsets, and when the first was appended."""
         with translated(self._path):
             rows = self._connection.execute(
-                "SELECT system, workspace, count(*) FROM entry WHERE offset >= ? AND offset < ? GROUP BY 1, 2",
+                "SELECT system, workspace, count(*), min(appended_at) FROM entry "
+                "WHERE offset >= ? AND offset < ? GROUP BY 1, 2",
                 (start, end),
             ).fetchall()
-        return {(system, workspace): count for system, workspace, count in rows}
+        return {(system, workspace): (count, moment_of(stamp)) for system, workspace, count, stamp in rows}
 
     def held(self) -> tuple[int, int]:
         """(entries, bytes) in the file."""

@@ -109,6 +109,8 @@ class Lag:
     by_system: Mapping[str, int] | None = field(default_factory=dict)
     by_workspace: Mapping[tuple[str, str], int] | None = field(default_factory=dict)
     """Keyed by (system, workspace)."""
+    oldest: Mapping[tuple[str, str], timedelta] | None = field(default_factory=dict)
+    """The age of the oldest entry not settled, keyed by (system, workspace)."""
 
     @property
     def total(self) -> int:

@@ -418,12 +418,14 @@ def _lag(opened: _Open, group: str, detail_limit: int, now: datetime) -> Lag:
         committed=committed,
         end=end,
         lag=behind,
-        oldest_age=now - oldest[0].appended_at if oldest else None,
+        oldest_age=max(timedelta(0), now - oldest[0].appended_at) if oldest else None,
     )
     if behind > detail_limit:
-        return Lag(partitions=(partition,), by_system=None, by_workspace=None)
-    by_workspace = opened.reader.counts(start, end)
+        return Lag(partitions=(partition,), by_system=None, by_workspace=None, oldest=None)
+    counted = opened.reader.counts(start, end)
+    by_workspace = {key: count for key, (count, _) in counted.items()}
     by_system: dict[str, int] = {}
     for (system, _workspace), count in by_workspace.items():
         by_system[system] = by_system.get(system, 0) + count
-    return Lag(partitions=(partition,), by_system=by_system, by_workspace=by_workspace)
+    oldest_of = {key: max(timedelta(0), now - at) for key, (_, at) in counted.items()}
+    return Lag(partitions=(partition,), by_system=by_system, by_workspace=by_workspace, oldest=oldest_of)

@@ -8,7 +8,7 @@ lives.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -46,6 +46,14 @@ class Point:
     at: datetime
     committed: int | None
     lag: int
+
+
+_BADNESS: Final[tuple[Verdict, ...]] = ("ok", "unknown", "warn", "stall")
+
+
+def worst(verdicts: Iterable[Verdict]) -> Verdict:
+    """The one to show for several partitions together; "ok" for none."""
+    return max(verdicts, key=_BADNESS.index, default="ok")
 
 
 def verdict(points: Sequence[Point]) -> Verdict:

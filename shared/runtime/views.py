@@ -130,6 +130,47 @@ def lag_in(lag: Lag, workspace_id: str) -> int:
     return sum(count for (_system, workspace), count in lag.by_workspace.items() if workspace == workspace_id)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Behind:
+    """How many changes nobody has looked at (None: not known), and how old the oldest of them is at most."""
+
+    count: int | None
+    oldest: timedelta | None
+
+
+def behind_of(lag: Lag, workspace_id: str | None) -> Behind:
+    """Of one workspace, or of all. Where the log holds too much to tell them apart, that of one is not known."""
+    if workspace_id is None:
+        return Behind(count=lag.total, oldest=lag.oldest_age)
+    count = None if lag.by_workspace is None else lag_in(lag, workspace_id)
+    return Behind(count=count, oldest=_oldest_of(lag, workspace_id, {}))
+
+
+def behind_by(lag: Lag, workspace_id: str | None, kind: Literal["system", "workspace"]) -> dict[str, Behind]:
+    """Of each system or workspace; one line "unknown" where the log holds too much to tell them apart."""
+    if lag.by_workspace is None:
+        return {"unknown": Behind(count=lag.total, oldest=lag.oldest_age)}
+    counts: Counter[str] = Counter()
+    for (system, owner), count in lag.by_workspace.items():
+        if workspace_id in {None, owner}:
+            counts[system if kind == "system" else owner] += count
+    return {
+        name: Behind(count=count, oldest=_oldest_of(lag, workspace_id, {kind: name}))
+        for name, count in sorted(counts.items())
+    }
+
+
+def _oldest_of(lag: Lag, workspace_id: str | None, only: Mapping[str, str]) -> timedelta | None:
+    if lag.oldest is None:
+        return lag.oldest_age
+    ages = [
+        age
+        for (system, owner), age in lag.oldest.items()
+        if workspace_id in {None, owner} and only.items() <= {"system": system, "workspace": owner}.items()
+    ]
+    return max(ages, default=None)
+
+
 async def status(parts: Parts, log: EventLog, workspace_id: str) -> Status:
     """How a workspace stands.
 

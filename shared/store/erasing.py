@@ -56,7 +56,7 @@ async def forget_pair(connection: AsyncConnection, binding: Binding, now: dateti
     await connection.execute(
         update(tables.binding)
         .where(tables.binding.c.id == binding.id)
-        .values(state="forgotten", base={}, version=binding.version + 1, updated_at=now)
+        .values(state="forgotten", base={}, reference="", version=binding.version + 1, updated_at=now)
     )
 
 

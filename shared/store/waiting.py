@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
@@ -294,6 +294,27 @@ async def summary(
         statement = statement.where(_T.c.workspace_id == workspace_id)
     rows = await connection.execute(statement.order_by(_T.c.workspace_id, _T.c.reason))
     return [(row[0], row[1], row[2], row[3], row[4]) for row in rows]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FlowWaits:
+    """What waits for one flow: how many, since when the oldest was first seen, how many need a person."""
+
+    flow_id: str
+    count: int
+    oldest_at: datetime
+    persons: int
+
+
+async def by_flow(connection: AsyncConnection, workspace_id: str | None = None) -> list[FlowWaits]:
+    """Of each flow for which something waits."""
+    statement = select(
+        _T.c.flow_id, func.count(), func.min(_T.c.first_seen), func.count().filter(_T.c.needs_person)
+    ).group_by(_T.c.flow_id)
+    if workspace_id is not None:
+        statement = statement.where(_T.c.workspace_id == workspace_id)
+    rows = await connection.execute(statement.where(_T.c.flow_id != "").order_by(_T.c.flow_id))
+    return [FlowWaits(flow_id=row[0], count=row[1], oldest_at=row[2], persons=row[3]) for row in rows]
 
 
 def place(row: Waiting) -> tuple[str, str, str, str]:

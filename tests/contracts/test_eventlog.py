@@ -437,7 +437,10 @@ async def test_15_lag_is_counted_in_total_and_by_system_and_workspace(place: Pla
     assert lag.by_workspace is not None
     assert lag.by_workspace["sugester", "bakery"] == 4
     assert lag.by_workspace["bitfactura", "acme"] + lag.by_workspace["sugester", "acme"] == 7
-    assert (coarse.by_system, coarse.by_workspace) == (None, None)
+    assert (coarse.by_system, coarse.by_workspace, coarse.oldest) == (None, None, None)
+    assert lag.oldest is not None
+    assert lag.oldest.keys() == lag.by_workspace.keys()
+    assert max(lag.oldest.values()) == lag.oldest_age
     for one in (lag, coarse):
         assert one.oldest_age is not None
         assert timedelta(0) <= one.oldest_age < timedelta(minutes=2)

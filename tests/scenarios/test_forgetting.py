@@ -1,6 +1,5 @@
-"""A person is forgotten: afterwards neither the store's files, nor a dump, nor the log past its retention hold
-anything
-of her, and no later hook, sweep or report brings it back. The files themselves are searched."""
+"""A person is forgotten: afterwards neither the store's files, nor a dump of it, nor the log past its retention hold
+anything of her, and no later hook, sweep or report brings it back. The files themselves are searched."""
 
 from __future__ import annotations
 
@@ -23,7 +22,7 @@ from tests.scenarios.world import World
 from tests.support.postgres import Postgres
 
 ANA = {"name": "Ana Olvidada", "tax_no": "12345678Z", "email": "ana@olvidada.example", "city": "Icod"}
-EVA = {"name": "Eva Presente", "tax_no": "B76123458", "email": "eva@presente.example", "city": "Adeje"}
+EVA = {"name": "Eva Presente", "tax_no": "B12345674", "email": "eva@presente.example", "city": "Adeje"}
 
 
 async def traces_of(world: World, record_ids: set[str]) -> set[bytes]:
@@ -43,7 +42,8 @@ async def traces_of(world: World, record_ids: set[str]) -> set[bytes]:
             found |= {
                 each.encode() for side in ("left", "right") for each in hashes(base.get(side, {}).get("shown"))
             }
-        return found
+        # Shorter ones are numbers of records, which stay and are found everywhere.
+        return {each for each in found if len(each) > 15}
 
     return await world.parts.database.read(unit)
 
@@ -97,7 +97,8 @@ async def test_a_forgotten_client_leaves_no_trace(
     pairs = {pair.left_id: pair.right_id for pair in await world.bindings()}
     others = await traces_of(world, {eva, pairs[eva]})
     traces = await traces_of(world, {ana, pairs[ana]}) - others
-    assert len(traces) > 10
+    assert len(traces) > 5
+    assert max(map(len, traces)) > 100, "sealed details of attempts are among them"
     assert await held(world, traces, dump, postgres) == traces, "the search finds what is there"
 
     done = await forget(world, "bitfactura", ana)

@@ -33,7 +33,7 @@ COMMANDS: Final[Mapping[str, Command]] = {
     # Day by day
     "status": Command("seeing", "Whether both sides agree, what waits, what runs."),
     "sync": Command("seeing", "Have both systems asked for changes now."),
-    "lag": Command("seeing", "What was not looked at yet, and what waits."),
+    "lag": Command("lag", "What was not looked at yet, and what waits."),
     "why": Command("explaining", "Tell a record's story."),
     "waiting": Command("changes", "Changes that wait: for a time or a person."),
     "replay": Command("changes", "Look at changes of the log again."),

@@ -1,11 +1,11 @@
-"""`puente status`, `sync` and `lag`: how things stand, and having both systems asked now."""
+"""`puente status` and `sync`: how things stand, and having both systems asked now."""
 
 from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Sequence
+from datetime import timedelta
 from types import TracebackType
 
 import typer
@@ -16,10 +16,9 @@ from rich.text import Text as Styled
 from services.cli import given
 from services.cli.commands import alerts, bridges
 from services.cli.console import ASKS, DONE, Cli, cli_of, span
-from shared.eventlog.port import EventLog, Lag
-from shared.runtime import administration, canary, steering, views
+from shared.eventlog.port import EventLog
+from shared.runtime import administration, steering, views
 from shared.runtime.alerts import asking
-from shared.runtime.canary import Flown
 from shared.runtime.parts import Parts
 from shared.runtime.views import Beside, Noted, Resting, Status
 from shared.store.directory import Directory
@@ -29,7 +28,6 @@ from shared.store.rows import Load, Sweep, Waiting
 def register(app: typer.Typer) -> None:
     app.command("status")(status)
     app.command("sync")(sync)
-    app.command("lag")(lag)
 
 
 def status(
@@ -114,108 +112,6 @@ def sync(
         return DONE if found.quiet and not found.needs_person and not found.paused else ASKS
 
     return cli.run_with_log(work)
-
-
-def lag(
-    context: typer.Context, workspace: str = typer.Argument("", metavar="[WORKSPACE]", help="All without it.")
-) -> int:
-    """Show what was not looked at yet, per system and partition, and what waits, by reason, with its oldest."""
-    cli = cli_of(context)
-
-    async def work(parts: Parts, log: EventLog) -> int:
-        if workspace:
-            await administration.used_of(parts, workspace)
-        found = await views.lag_of(log)
-        waits = await parts.database.read(lambda connection: views.waits_of(connection, workspace or None))
-        now = parts.clock.now()
-        waiting_rows: list[dict[str, object]] = [
-            {
-                "reason": each.reason,
-                "count": each.count,
-                "oldest_at": each.oldest_at,
-                "oldest_seconds": round((now - each.oldest_at).total_seconds(), 3),
-                "needs_person": each.needs_person,
-            }
-            for each in waits
-        ]
-        flown = await canary.flown_lately(parts)
-        result = {
-            "canary": _canary_as_dict(flown, now),
-            "lag": views.lag_in(found, workspace) if workspace else found.total,
-            "oldest_seconds": found.oldest_age,
-            "systems": _lag_by_system(found, workspace),
-            "partitions": [
-                {
-                    "partition": each.partition,
-                    "committed": each.committed,
-                    "end": each.end,
-                    "lag": each.lag,
-                    "oldest_seconds": each.oldest_age,
-                }
-                for each in found.partitions
-                if each.lag or each.end or len(found.partitions) == 1
-            ],
-            "waiting": waiting_rows,
-        }
-
-        def show(cli: Cli) -> None:
-            _show_lag(cli, found, workspace, waits_shown=waiting_rows)
-            _show_canary(cli, flown, now)
-
-        cli.emit(result, show)
-        return DONE
-
-    return cli.run_with_log(work)
-
-
-def _canary_as_dict(flown: Flown, now: datetime) -> dict[str, object] | None:
-    """The newest canary that came through, and what did not; None while none is sent."""
-    if flown.last is None and not flown.refused and not flown.stuck:
-        return None
-    last = flown.last
-    return {
-        "took_seconds": last.took if last is not None else None,
-        "age_seconds": now - last.posted_at if last is not None else None,
-        "refused": [{"system": each.system, "problem": each.problem} for each in flown.refused],
-        "stuck": [{"system": each.system, "partition": each.shard} for each in flown.stuck],
-    }
-
-
-def _show_canary(cli: Cli, flown: Flown, now: datetime) -> None:
-    if flown.last is not None and flown.last.took is not None:
-        took, age = span(flown.last.took), span(now - flown.last.posted_at)
-        cli.say("canary came", system=flown.last.system, took=took, age=age)
-    for each in flown.refused:
-        cli.say("canary refused", system=each.system, says=each.problem)
-    for each in flown.stuck:
-        cli.say("canary stuck", system=each.system, partition=each.shard)
-
-
-def _lag_by_system(found: Lag, workspace: str) -> list[dict[str, object]]:
-    """Per system; one line "unknown" where the log holds too much to tell them apart."""
-    if found.by_system is None or found.by_workspace is None:
-        return [{"system": "unknown", "lag": found.total}]
-    if not workspace:
-        return [{"system": system, "lag": count} for system, count in sorted(found.by_system.items())]
-    mine = {system: count for (system, owner), count in found.by_workspace.items() if owner == workspace}
-    return [{"system": system, "lag": count} for system, count in sorted(mine.items())]
-
-
-def _show_lag(cli: Cli, found: Lag, workspace: str, *, waits_shown: Sequence[Mapping[str, object]]) -> None:
-    age = f", the oldest since {span(found.oldest_age)}" if found.oldest_age else ""
-    cli.line(
-        f"Lag: {views.lag_in(found, workspace) if workspace else found.total} changes not looked at yet{age}."
-    )
-    by_system = _lag_by_system(found, workspace)
-    if by_system:
-        cli.table(("system", "lag"), [[each["system"], each["lag"]] for each in by_system])
-    behind = [each for each in found.partitions if each.lag]
-    if behind:
-        cli.table(
-            ("partition", "committed", "end", "lag"), [[p.partition, p.committed, p.end, p.lag] for p in behind]
-        )
-    columns = ("reason", "count", "oldest_at", "needs_person")
-    cli.table(columns, [[each[name] for name in columns] for each in waits_shown], title="Waiting")
 
 
 # The pieces that other commands show too
