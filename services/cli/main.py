@@ -53,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return _run(list(sys.argv[1:] if arguments is None else arguments))
     except errors.PuenteError as problem:
-        _say(problem.message, problem.way_out)
+        _say(problem.message, problem.way_out or next_for(problem))
         return exit_code(problem)
     except typer.TyperException as problem:
         return _say_usage(problem)
@@ -73,6 +73,19 @@ def _run(arguments: list[str]) -> int:
     cli = Cli(json=common.json, language=chosen_language(common.lang, os.environ))
     result = app(common.rest, prog_name="puente", standalone_mode=False, obj=cli)
     return result if isinstance(result, int) else DONE
+
+
+def next_for(problem: errors.PuenteError) -> str:
+    """What to type where the error itself does not say."""
+    match problem:
+        case errors.Misconfigured():
+            return "See `puente --help`, and the settings in docs/operator.md."
+        case errors.NeedsOperator():
+            return "Run `puente doctor`: it says which account, key or right is meant."
+        case errors.Retryable():
+            return "Type the same command again in a moment; `puente status` shows how things stand."
+        case _:
+            return "`puente status` shows how things stand, `puente waiting list` what needs a person."
 
 
 def _say_usage(problem: typer.TyperException) -> int:

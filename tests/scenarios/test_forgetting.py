@@ -1,5 +1,5 @@
-"""A person is forgotten: afterwards neither the store's files, nor a dump of it, nor the log past its retention hold
-anything of her, and no later hook, sweep or report brings it back. The files themselves are searched."""
+"""A person is forgotten: afterwards neither the store's files, nor a dump of it, nor the log past its retention
+hold anything of her, and no later hook, sweep or report brings it back. The files themselves are searched."""
 
 from __future__ import annotations
 

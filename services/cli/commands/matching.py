@@ -8,7 +8,7 @@ from typing import Literal, get_args
 
 import typer
 
-from services.cli import given
+from services.cli import given, progress
 from services.cli.commands import accounts, bridges, seeing
 from services.cli.console import ASKS, DONE, Cli, cli_of
 from shared import errors
@@ -51,7 +51,12 @@ def report(
         target = await views.find(parts, name)
         reports: list[dict[str, object]] = []
         for row in bridges.in_order(target.flows):
-            made = await _kept(parts, row) if kept else await matching_report.make(parts, target.used, row.id)
+            with progress.Shown(cli) as shown:
+                made = (
+                    await _kept(parts, row)
+                    if kept
+                    else await matching_report.make(parts, target.used, row.id, progress=shown.listed)
+                )
             found = await _findings(parts, row, finding, limit)
             reports.append(_report_as_dict(target.used, row, made, found))
             _show_report(cli, target.used, row, made, found)
@@ -173,7 +178,7 @@ async def _wait_for_loads(
     cli: Cli, parts: Parts, log: EventLog, target: views.Target, started: Sequence[Load], limit: timedelta
 ) -> int:
     workspace_id = target.used.workspace.id
-    with seeing.LoadsShown(cli) as shown:
+    with progress.Shown(cli) as shown:
         status = await views.wait_quiet(parts, log, workspace_id, limit=limit, look=shown.look)
     ids = {each.id for each in started}
     ours = [each for each in status.loads if each.id in ids]

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
 from collections.abc import Sequence
 from datetime import timedelta
-from types import TracebackType
 
 import typer
-from rich.console import Console
-from rich.live import Live
-from rich.text import Text as Styled
 
-from services.cli import given
+from services.cli import given, progress
 from services.cli.commands import alerts, bridges
 from services.cli.console import ASKS, DONE, Cli, cli_of, span
 from shared.eventlog.port import EventLog
@@ -96,7 +91,7 @@ def sync(
             cli.emit({"sweeps": count}, lambda cli: cli.say("sweeps asked", count=count))
             return DONE
         limit = timedelta(seconds=timeout)
-        with LoadsShown(cli) as shown:
+        with progress.Shown(cli) as shown:
             found = await views.wait_quiet(parts, log, used.workspace.id, limit=limit, look=shown.look)
         beside = await views.beside(parts, used)
         asks = await views.asks(parts, workspace)
@@ -137,7 +132,7 @@ def status_as_dict(found: Sequence[Status]) -> dict[str, object]:
 
 
 def load_as_dict(row: Load) -> dict[str, object]:
-    progress = views.progress_of(row)
+    far = views.progress_of(row)
     return {
         "id": row.id,
         "flow": row.flow_id,
@@ -147,8 +142,8 @@ def load_as_dict(row: Load) -> dict[str, object]:
         "done": row.done,
         "total": row.total,
         "pages": row.pages,
-        "per_second": round(progress.per_second, 2),
-        "eta_seconds": progress.eta,
+        "per_second": round(far.per_second, 2),
+        "eta_seconds": far.eta,
         "counts": dict(row.counts),
         "problem": row.problem,
         "started_at": row.started_at,
@@ -171,11 +166,11 @@ def _sweep_as_dict(row: Sweep) -> dict[str, object]:
 
 def load_line(row: Load) -> str:
     """One line of progress: `customers from left: 1,200 of 4,000, 85.2/s, 33 s left`."""
-    progress = views.progress_of(row)
+    far = views.progress_of(row)
     total = f" of {row.total:,}" if row.total is not None else ""
-    eta = f", {span(progress.eta)} left" if progress.eta is not None else ""
+    eta = f", {span(far.eta)} left" if far.eta is not None else ""
     problem = f" -- {row.problem}" if row.problem else ""
-    rate = f", {progress.per_second:.1f}/s" if row.done else ""
+    rate = f", {far.per_second:.1f}/s" if row.done else ""
     return f"{row.flow_id} from {row.side}: {row.state}, {row.done:,}{total}{rate}{eta}{problem}"
 
 
@@ -262,30 +257,3 @@ def _show_status(cli: Cli, found: Sequence[Status], homes: Sequence[Directory], 
             if sweep.problem:
                 cli.line(f"  ! {sweep.account_id} {sweep.resource}: {sweep.problem}")
         _show_beside(cli, beside)
-
-
-class LoadsShown:
-    """Progress while a command waits: in place, on a terminal; nothing elsewhere."""
-
-    def __init__(self, cli: Cli) -> None:
-        terminal = sys.stderr.isatty() and not cli.json
-        self._live = Live(console=Console(stderr=True), transient=True) if terminal else None
-
-    def __enter__(self) -> LoadsShown:
-        if self._live is not None:
-            self._live.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._live is not None:
-            self._live.stop()
-
-    def look(self, found: Status) -> None:
-        if self._live is None:
-            return
-        lines = [load_line(row) for row in found.running_loads]
-        lines += [f"sweep of {row.account_id} {row.resource}" for row in found.running_sweeps]
-        lines += [f"{count} waiting ({reason})" for reason, count in found.waiting.items()]
-        self._live.update(Styled("\n".join(lines)))

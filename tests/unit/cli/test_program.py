@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -11,9 +12,11 @@ from pathlib import Path
 import pytest
 
 from services.cli import console, words
+from services.cli import main as program
 from services.cli.main import main
 from shared import errors
 from shared.store.database import StoreUnreachable
+from tests.docs import pages
 
 CANARY = "canary-91bd"
 
@@ -139,3 +142,39 @@ def test_a_backup_says_what_becomes_of_the_keys(
     assert main(["restore", str(tmp_path / "file")]) == 2
     assert "There is no file" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == [tmp_path / "short"]
+
+
+def kinds(kind: type[errors.PuenteError] = errors.PuenteError) -> list[type[errors.PuenteError]]:
+    """Every kind of error that a command may end with."""
+    return [kind, *(each for below in kind.__subclasses__() for each in kinds(below))]
+
+
+@pytest.mark.parametrize("kind", sorted(set(kinds()), key=str), ids=lambda kind: kind.__name__)
+def test_every_error_ends_in_the_command_to_type_next(
+    kind: type[errors.PuenteError], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also one that does not say it itself; and it is a command that there is."""
+
+    def fails(_arguments: list[str]) -> int:
+        problem = kind.__new__(kind)  # some kinds need more than a message to be made
+        problem.message, problem.way_out = "It does not work.", ""
+        raise problem
+
+    monkeypatch.setattr(program, "_run", fails)
+    assert main([]) == console.exit_code(kind.__new__(kind))
+    said = capsys.readouterr().err
+    assert said.startswith("It does not work. ")
+    named = re.findall(r"`(puente [^`]+)`", said)
+    assert named
+    assert [pages.mistake_in(pages.Command("", each)) for each in named] == [""] * len(named)
+
+
+def test_an_error_that_says_what_to_do_is_left_as_it_is(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(_arguments: list[str]) -> int:
+        raise errors.Misconfigured("No.", way_out="Run `puente topics`.")
+
+    monkeypatch.setattr(program, "_run", fails)
+    assert main([]) == 2
+    assert capsys.readouterr().err == "No. Run `puente topics`.\n"
