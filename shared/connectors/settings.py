@@ -56,7 +56,8 @@ _HERE_AT_ONCE = 16
 
 
 def limits_of(limits: Limits, access: Access) -> Limits:
-    """The vendor's limits as the account's settings change them: calls a minute, calls at once, seconds a call.
+    """The vendor's limits as the account's settings change them: calls a minute, calls at once, seconds a call,
+    rows a page (fewer than usual, never more).
 
     Raises NeedsOperator for any setting of an account that is no number in its range.
 
@@ -72,6 +73,7 @@ def limits_of(limits: Limits, access: Access) -> Limits:
         timeout=timedelta(
             seconds=_number(access.settings, "seconds_per_call", int(limits.timeout.total_seconds()), most=300)
         ),
+        page_size=_number(access.settings, "rows_per_page", limits.page_size, most=limits.page_size),
     )
 
 

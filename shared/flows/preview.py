@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
 from shared.connectors.contract import Row
-from shared.flows import pairs
+from shared.flows import idfield, pairs
 from shared.flows.context import FlowContext
-from shared.flows.merge import Digest, merge
+from shared.flows.merge import Digest, Why, merge
 from shared.flows.spec import Document, Side, TwoWay
 from shared.model.record import Fields, Value
 from shared.store import bindings
@@ -124,7 +124,29 @@ def _pair_fields(
                 why=decision.why.value if decision is not None else "",
             )
         )
-    return views
+    return [*views, *_number(flow, binding, {Side.LEFT: left, Side.RIGHT: right})]
+
+
+def _number(flow: FlowContext, binding: Binding, rows: Mapping[Side, Row]) -> Sequence[FieldView]:
+    """The field that shows the other side's number, where the flow has one: filled where it is empty; a number
+    that is not the pair's is a person's to decide."""
+    field = flow.id_field
+    said = idfield.shown(flow, field.side, rows[field.side].fields) if field is not None else None
+    if field is None or said is None:
+        return ()
+    ours = binding.id_of(field.side.other.value)
+    values: dict[Side, Value] = {field.side: said, field.side.other: ours}
+    return [
+        FieldView(
+            name=field.name,
+            left=values[Side.LEFT],
+            right=values[Side.RIGHT],
+            agrees=said == idfield.plain(ours),
+            writes=field.side if not said else None,
+            value=ours if not said else None,
+            why=Why.NUMBER.value if not said else "",
+        )
+    ]
 
 
 def _document_fields(

@@ -1,5 +1,6 @@
 """What is true of Clientify alone: two versions, parts, doubles, our custom field, one slot, on the sandbox."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
@@ -101,6 +102,28 @@ async def test_both_forms_of_the_account_are_read(bench: Bench) -> None:
     await bench.fault("my_account_shape", value="user")
     await bench.fault("versions", value="v1")
     assert (await checked(bench))["version"].remember["account_id"]
+
+
+@pytest.mark.parametrize(
+    ("country", "typed", "read"),
+    [
+        ("PT", "210 000 000", "+351210000000"),
+        ("FR", "01 42 68 53 00", "+33142685300"),
+        ("MX", "55 5123 4567", "+525551234567"),
+        ("none", "953 000 001", "+34953000001"),
+    ],
+)
+async def test_the_accounts_country_decides_how_its_telephones_are_read(
+    bench: Bench, country: str, typed: str, read: str
+) -> None:
+    await bench.fault("account_country", value=country)
+    found = (await checked(bench))["version"].remember
+    assert found.get("found_country") == (None if country == "none" else country)
+    phones = [{"type": 1, "phone": typed}]
+    (record_id,) = await bench.seed("contacts", {"first_name": "Ana", "phones": phones})
+    row = await bench.session(**found).read("contacts", record_id)
+    assert row is not None
+    assert row.fields["phone"] == read
 
 
 # Parts
@@ -355,6 +378,16 @@ async def test_the_field_is_made_once_and_found_again(bench: Bench, api: str) ->
     assert len(await field_ids(bench)) == 1
     with pytest.raises(errors.Rejected):
         await session.ensure_field("contacts", "email")
+
+
+@BOTH
+async def test_two_that_miss_our_field_at_once_make_one(bench: Bench, api: str) -> None:
+    await bench.fault("custom_field_repeat", value="doubled")
+    await delete_field(bench)
+    session = bench.session(api=api)
+    found = await asyncio.gather(*(session.ensure_field("contacts", "other_id") for _ in range(3)))
+    assert sorted(each.state for each in found) == ["made", "there", "there"]
+    assert len(await field_ids(bench)) == 1
 
 
 @BOTH

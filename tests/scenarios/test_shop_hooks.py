@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
+from shared import errors
 from shared.runtime import administration, doctor, hooking
 from tests.scenarios.conftest import NewShop
 from tests.scenarios.test_shop_clients import NORIA, ROCIO
@@ -60,3 +63,19 @@ async def test_what_the_checks_find_out_is_kept_with_the_account(new_shop: NewSh
     assert kept.identity.endswith(f"/{kept.settings['account_id']}")
     await administration.change_account(shop.parts, await shop.used(), kept)
     assert (await shop.account("clientify")).identity == kept.identity
+
+
+async def test_an_address_that_the_vendor_does_not_take_is_said_and_sweeps_carry_the_changes(
+    new_shop: NewShop,
+) -> None:
+    shop = await new_shop()
+    await shop.control.turn("clientify", "private_targets", value=False)
+    await shop.connect(hooks=())
+    with pytest.raises(errors.PuenteError, match="400"):
+        await shop.hooks_of("clientify")
+    await shop.go_live()
+    await shop.left.make(**NORIA)
+    await shop.right.make(**ROCIO)
+    await shop.sweep(full=True)
+    assert (len(await shop.left.all()), len(await shop.right.all())) == (2, 2)
+    assert await shop.asks() == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -52,6 +53,7 @@ class OwnFieldSession(ClientifyWire):
         super().__init__(connector, declared, access, wire)
         self.own_name = mapping.own_field(access)
         self._own_lost = False
+        self._field_lock = asyncio.Lock()
         self._filter_ignored = False
         self._ordered = False
         self._date_form: Literal["times", "days", "none"] = "times"
@@ -90,6 +92,11 @@ class OwnFieldSession(ClientifyWire):
     async def ensure_field(self, resource: str, name: str, *, make: bool = True) -> OwnField:
         if name != self._connector.resources[resource].own_field:
             return await super().ensure_field(resource, name, make=make)
+        # Two changes that meet the loss at once would make two: the second one finds what the first has made.
+        async with self._field_lock:
+            return await self._ensured(make=make)
+
+    async def _ensured(self, *, make: bool) -> OwnField:
         known = await self.definitions()
         if known.ours:
             return self._found(known.ours, "there")

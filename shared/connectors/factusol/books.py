@@ -23,8 +23,6 @@ from shared.connectors.factusol.years import Years, counted
 from shared.connectors.values import Object
 from shared.model.normal import tax_number
 
-# Numbers in one question that asks for several.
-_AT_ONCE: Final = 500
 _FOUND_AT_MOST: Final = 50
 
 Place = tuple[date, int]
@@ -153,7 +151,8 @@ class Books:
         years = (await self._years.in_use()).years
         found: dict[str, dict[int, Object]] = {}
         for year in years:
-            query = sql.rows(await self._columns.of(year), condition, top=_FOUND_AT_MOST)
+            most = min(_FOUND_AT_MOST, self._api.limits.page_size)
+            query = sql.rows(await self._columns.of(year), condition, top=most)
             listed = await self._api.select(year, query)
             if not listed and await counted(self._api, year, condition):
                 raise errors.Retryable("Factusol finds nothing and counts some.")
@@ -174,9 +173,10 @@ class Books:
         for year in years:
             lacking = sorted(set(wanted) - found[year].keys()) if len(years) > 1 else []
             whole[year] = dict(found[year])
-            for start in range(0, len(lacking), _AT_ONCE):
-                condition = sql.one_of(lacking[start : start + _AT_ONCE])
-                query = sql.rows(await self._columns.of(year), condition, top=_AT_ONCE)
+            size = self._api.limits.page_size
+            for start in range(0, len(lacking), size):
+                condition = sql.one_of(lacking[start : start + size])
+                query = sql.rows(await self._columns.of(year), condition, top=size)
                 whole[year] |= _by_number(await self._api.select(year, query, bulk=bulk), None)[0]
         return [
             counting({year: whole[year][each] for year in years if each in whole[year]})

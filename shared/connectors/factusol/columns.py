@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from shared import errors
 from shared.connectors.factusol import mapping, sql
-from shared.connectors.factusol.wire import Api
+from shared.connectors.factusol.wire import Api, RefusedCall
 from shared.connectors.values import Object
 
 
@@ -44,7 +44,10 @@ class Columns:
         return held
 
     async def _discovered(self, year: str) -> Mapping[str, int | None]:
-        rows = await self._api.select(year, sql.catalogue())
+        try:
+            rows = await self._api.select(year, sql.catalogue(mapping.WANTED))
+        except RefusedCall:  # an installation that refuses this, or so many rows, still shows one
+            rows = []
         told = {str(row.get("NAME")).upper(): _length(row.get("LENGTH")) for row in rows}
         if told:
             return {name: told[name] for name in mapping.WANTED if name in told}

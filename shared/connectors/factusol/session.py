@@ -37,6 +37,8 @@ _log = structlog.get_logger("puente.connectors")
 T = TypeVar("T")
 
 _SMALLEST: Final = -1
+# The customers whose countries tell how this business writes them.
+_COUNTRIES: Final = 200
 # What is kept of the row as it stood: the rest is written without looking.
 _LOOKED_AT: Final = frozenset({"name", "email", "country", *mapping.PHONES})
 # What makes a row show what another year's row of the same customer shows.
@@ -265,7 +267,8 @@ class FactusolSession:
     async def _usual_form(self, year: str) -> countries.Form:
         """How this business writes countries."""
         if self._form is None:
-            rows = await self.api.select(year, sql.countries()) if "PAICLI" in await self.columns.of(year) else []
+            query = sql.countries(min(_COUNTRIES, self.api.limits.page_size))
+            rows = await self.api.select(year, query) if "PAICLI" in await self.columns.of(year) else []
             self._form = countries.usual_form(str(row.get("PAICLI") or "") for row in rows)
         return self._form
 

@@ -77,9 +77,12 @@ def highest(low: int, high: int) -> str:
     return f"SELECT MAX({KEY}) AS HIGHEST FROM {TABLE} WHERE {KEY} >= {low} AND {KEY} <= {high}"  # noqa: S608
 
 
-def catalogue() -> str:
+def catalogue(names: Sequence[str]) -> str:
+    """Which of these columns the table has; of its two hundred the rest is nobody's business."""
+    columns_of(names)
     asked = "COLUMN_NAME AS NAME, CHARACTER_MAXIMUM_LENGTH AS LENGTH"
-    return f"SELECT {asked} FROM INFORMATION_SCHEMA.COLUMNS WHERE TABLE_NAME = '{TABLE}'"  # noqa: S608
+    which = f"TABLE_NAME = '{TABLE}' AND COLUMN_NAME IN ({', '.join(map(quoted, names))})"
+    return f"SELECT {asked} FROM INFORMATION_SCHEMA.COLUMNS WHERE {which}"  # noqa: S608 - our own names
 
 
 def any_row() -> str:
@@ -93,5 +96,5 @@ def counted(names: Sequence[str]) -> str:
     return f"SELECT {asked} FROM {TABLE}"  # noqa: S608
 
 
-def countries() -> str:
-    return f"SELECT TOP 200 {KEY}, PAICLI FROM {TABLE} WHERE PAICLI <> '' ORDER BY {KEY} DESC"  # noqa: S608
+def countries(top: int) -> str:
+    return f"SELECT TOP {top} {KEY}, PAICLI FROM {TABLE} WHERE PAICLI <> '' ORDER BY {KEY} DESC"  # noqa: S608
