@@ -6,13 +6,10 @@ from collections.abc import Mapping
 from typing import Final
 
 _SENTENCES: Final = {
-    "What would happen": "Qué pasaría",
-    "What was found": "Lo encontrado",
-    "What was read and written": "Lo que se leyó y se escribió",
     "1. The two systems": "1. Los dos sistemas",
+    "19 of 20 are faster than": "19 de cada 20 tardan menos de",
     "2. What is kept in step": "2. Lo que se mantiene igual",
     "3. What would happen, and the first load": "3. Qué pasaría, y la primera carga",
-    "19 of 20 are faster than": "19 de cada 20 tardan menos de",
     "A flow is paused: its changes wait.": "Un flujo está en pausa: sus cambios esperan.",
     "A new password": "Una contraseña nueva",
     "A short name for addresses": "Un nombre corto para las direcciones",
@@ -22,15 +19,21 @@ _SENTENCES: Final = {
     "Add a user": "Añadir un usuario",
     "Address": "Dirección",
     "Age of the oldest change": "Antigüedad del cambio más viejo",
+    "An administrator can set a new password.": "Un administrador puede poner una contraseña nueva.",
     "Approve and load": "Aprobar y cargar",
     "As a table": "En una tabla",
     "Ask both systems now": "Preguntar ahora a los dos sistemas",
+    "At both systems nothing was deleted: that is yours to do there.": (
+        "En los dos sistemas no se ha borrado nada: eso le toca a usted."
+    ),
     "At most {count} changes not looked at yet: too many to count them per business": (
         "Como mucho {count} cambios sin mirar: son demasiados para contarlos por negocio"
     ),
+    "Back": "Volver",
     "Begin": "Empezar",
     "Begun": "Empezada",
     "Behind": "Pendientes",
+    "Both sides agree; nothing would be written.": "Los dos lados coinciden; no se escribiría nada.",
     "Both sides now": "Los dos lados, ahora",
     "Both sides show the same.": "Los dos lados muestran lo mismo.",
     "Business": "Negocio",
@@ -39,6 +42,7 @@ _SENTENCES: Final = {
     "By system": "Por sistema",
     "Cancel": "Cancelar",
     "Change": "Cambiar",
+    "Change how it is carried": "Cambiar cómo se lleva",
     "Changes": "Cambios",
     "Changes are on their way.": "Hay cambios en camino.",
     "Changes of the log are looked at again: what the systems hold now is read, nothing old is rebuilt.": (
@@ -57,22 +61,48 @@ _SENTENCES: Final = {
     "Download the changes": "Descargar los cambios",
     "End": "Final",
     "Everything is in step": "Todo coincide",
+    (
+        "Everything that Puente holds of this record and its counterpart is erased at once, and the pair is "
+        "never kept in step again. There is no way back."
+    ): (
+        "Se borra enseguida todo lo que Puente guarda de esta ficha y de su contraparte, y la pareja no se "
+        "vuelve a mantener igual. No hay vuelta atrás."
+    ),
     "Examples: {finding}": "Ejemplos: {finding}",
     "Field": "Campo",
     "Fields written": "Campos escritos",
     "Finding": "Hallazgo",
     "First load": "Primera carga",
+    "Flow": "Flujo",
     "For": "Espera a",
     "For the report": "Para el aviso del error",
+    (
+        "For when a field map was changed: what was written by the old map is written again by the new one. "
+        "What somebody changed since is left alone."
+    ): (
+        "Para cuando se ha cambiado qué campo va adónde: lo que se escribió con las reglas viejas se escribe "
+        "con las nuevas. Lo que alguien haya cambiado después no se toca."
+    ),
+    "Forget a person": "Olvidar a una persona",
+    "Forget for good": "Olvidar para siempre",
+    "Forget this person": "Olvidar a esta persona",
+    "Forgotten: {pairs} pairs, {attempts} attempts, {waiting} waiting changes, {keys} keys of matching.": (
+        "Olvidado: {pairs} parejas, {attempts} intentos, {waiting} cambios en espera, {keys} claves de búsqueda."
+    ),
     "Found by": "Encontrado por",
     "From": "Desde",
     "From the hook to the write": "Del aviso a la escritura",
     "Go on": "Continuar",
+    "History": "Historial",
     "Home": "Inicio",
     "How": "Cómo",
+    "It has no counterpart yet: it would be matched, or made.": (
+        "Todavía no tiene contraparte: se buscaría o se crearía."
+    ),
     "It is a new one": "Es otro distinto",
     "It is in no pair.": "No está en ninguna pareja.",
     "It is looked at now.": "Se está mirando ahora.",
+    "It is not there.": "No está.",
     "It is the same": "Es el mismo",
     "Its name": "Su nombre",
     "Its number in {system}": "Su número en {system}",
@@ -85,6 +115,8 @@ _SENTENCES: Final = {
     "Last day": "Último día",
     "Last hour": "Última hora",
     "Leave it alone": "Dejarlo como está",
+    "left as it is": "se deja como está",
+    "left side": "lado izquierdo",
     "Link": "Enlazar",
     "Link again": "Enlazar de nuevo",
     "Lists are overdue: is the sync service running?": (
@@ -120,11 +152,20 @@ _SENTENCES: Final = {
     "Nothing yet.": "Nada todavía.",
     "Number": "Número",
     "Number of the record": "Número de la ficha",
+    "Of what": "De qué",
+    "Older ones": "Los anteriores",
     "Oldest": "Más viejo",
     "Open in {system}": "Abrir en {system}",
     "Open it in its system": "Abrirlo en su sistema",
     "Pages": "Páginas",
     "Pair": "Pareja",
+    (
+        "Pairs from before still show what the old options wrote. They follow when one of their sides "
+        "changes, or all at once with a repair."
+    ): (
+        "Las parejas de antes muestran todavía lo que escribieron las opciones viejas. Siguen cuando cambia "
+        "uno de sus lados, o todas a la vez con una reparación."
+    ),
     "Partition": "Partición",
     "Password": "Contraseña",
     "Pause": "Pausar",
@@ -140,11 +181,17 @@ _SENTENCES: Final = {
     "Records": "Fichas",
     "Remove": "Quitar",
     "Remove this user?": "¿Quitar a este usuario?",
+    "Repair all pairs of a flow": "Reparar todas las parejas de un flujo",
+    "Repair {count} pairs": "Reparar {count} parejas",
+    "repair: the source counts as changed, and only what we wrote is overwritten": (
+        "reparar: el origen cuenta como cambiado y solo se sobrescribe lo que escribimos nosotros"
+    ),
     "Replay": "Repetición",
     "Replay its changes": "Repetir sus cambios",
     "Replay {count} changes": "Repetir {count} cambios",
     "Replays": "Repeticiones",
     "Report of {time}": "Informe de {time}",
+    "right side": "lado derecho",
     "Role": "Papel",
     "Roles": "Papeles",
     "Same as {record}": "El mismo que {record}",
@@ -169,19 +216,32 @@ _SENTENCES: Final = {
         "Diez caracteres o más. Tres o cuatro palabras se recuerdan bien."
     ),
     "That did not work": "Eso no ha funcionado",
+    "The button from one program to the other fails?": "¿Falla el botón de un programa al otro?",
     "The first load has begun.": "La primera carga ha empezado.",
     "The first user": "El primer usuario",
+    (
+        "The log and its backups hold nothing of them from {date} on, if backups are not kept for longer than "
+        "the log."
+    ): (
+        "El registro y sus copias no contienen nada suyo desde el {date}, si las copias no se guardan más "
+        "tiempo que el registro."
+    ),
     "The log holds no change of this record: it came by a list, or long ago.": (
         "El registro no tiene cambios de esta ficha: llegó por una consulta, o hace mucho."
     ),
+    "The name or the password is wrong.": "El nombre o la contraseña no son correctos.",
+    "The number that was typed is not the record's.": "El número escrito no es el de la ficha.",
     "The options are saved.": "Las opciones están guardadas.",
     "The password is changed.": "La contraseña se ha cambiado.",
     "The program printed a link when it started: open it to make the first user. Or type:": (
         "El programa mostró un enlace al arrancar: ábralo para crear el primer usuario. O escriba:"
     ),
+    "The replay goes on.": "La repetición continúa.",
     "The replay has begun.": "La repetición ha empezado.",
     "The replay is cancelled.": "La repetición se ha cancelado.",
+    "The replay is paused.": "La repetición está en pausa.",
     "The role of {name} is changed.": "El papel de {name} se ha cambiado.",
+    "The side that is right": "El lado que tiene razón",
     "The two records are joined.": "Las dos fichas están enlazadas.",
     "The two records are no longer kept in step.": "Las dos fichas ya no se mantienen iguales.",
     "The values of this attempt are not kept.": "Los valores de este intento no se guardan.",
@@ -196,37 +256,41 @@ _SENTENCES: Final = {
     "Time": "Hora",
     "Time zone": "Zona horaria",
     "To the content": "Ir al contenido",
+    "Too many wrong passwords.": "Demasiadas contraseñas equivocadas.",
     "Try all {count} again": "Reintentar los {count}",
     "Try the chosen again": "Reintentar los elegidos",
+    "Type {record} to go on": "Escriba {record} para continuar",
     "Unlink": "Desenlazar",
     "Until": "Hasta",
     "Users": "Usuarios",
     "Values": "Valores",
     "Verdict": "Juicio",
+    "Wait a minute, then try again.": "Espere un minuto y vuelva a intentarlo.",
     "Waiting for a time": "Esperan un momento",
-    "Waiting in the installation": "Esperas de la instalación",
     "Waiting for the next look…": "Esperando la próxima revisión…",
+    "Waiting in the installation": "Esperas de la instalación",
     "Waits for you": "Le espera a usted",
     "Waits until {time}": "Espera hasta {time}",
     "What": "Qué",
     "What a look would do": "Qué haría una revisión",
     "What happens": "Qué pasa",
     "What waits": "Lo que espera",
+    "What was found": "Lo encontrado",
+    "What was read and written": "Lo que se leyó y se escribió",
     "What was told": "Lo que se avisó",
     "What was tried": "Lo que se intentó",
+    "What would happen": "Qué pasaría",
+    "Who": "Quién",
+    "Who did what": "Quién hizo qué",
     "Who wins when both sides changed the same field": "Quién gana si los dos lados cambian el mismo campo",
     "Working": "Trabajando",
+    "write {value} to {side}": "escribir {value} en {side}",
     "Written": "Escritos",
     "Written in the last hour": "Escritos en la última hora",
     "You will be the administrator of this installation.": "Usted será el administrador de esta instalación.",
     "Your role does not allow this. An administrator can change it.": (
         "Su papel no lo permite. Un administrador puede cambiarlo."
     ),
-    "left as it is": "se deja como está",
-    "repair: the source counts as changed, and only what we wrote is overwritten": (
-        "reparar: el origen cuenta como cambiado y solo se sobrescribe lo que escribimos nosotros"
-    ),
-    "write {value} to {side}": "escribir {value} en {side}",
     "{changes} changes of {records} records": "{changes} cambios de {records} fichas",
     "{count} are dismissed.": "{count} descartados.",
     "{count} are tried again.": "Se reintentan {count}.",
@@ -234,6 +298,7 @@ _SENTENCES: Final = {
     "{count} decided.": "{count} decididos.",
     "{count} fields would be written.": "Se escribirían {count} campos.",
     "{count} lists are asked for.": "Se han pedido {count} consultas.",
+    "{count} pairs; the first of them:": "{count} parejas; las primeras:",
     "{count} tries": "{count} intentos",
     "{done} of {total}": "{done} de {total}",
     "{name} cannot log in any more.": "{name} ya no puede entrar.",
@@ -241,17 +306,6 @@ _SENTENCES: Final = {
     "{time} left": "quedan {time}",
     "{title} answers as it should.": "{title} responde como debe.",
     "{title} is connected.": "{title} está conectado.",
-    # What the log-in answers.
-    "The name or the password is wrong.": "El nombre o la contraseña no son correctos.",
-    "An administrator can set a new password.": "Un administrador puede poner una contraseña nueva.",
-    "Too many wrong passwords.": "Demasiadas contraseñas equivocadas.",
-    "Wait a minute, then try again.": "Espere un minuto y vuelva a intentarlo.",
-    # What a preview says.
-    "Both sides agree; nothing would be written.": "Los dos lados coinciden; no se escribiría nada.",
-    "It has no counterpart yet: it would be matched, or made.": (
-        "Todavía no tiene contraparte: se buscaría o se crearía."
-    ),
-    "It is not there.": "No está.",
 }
 
 _REASONS: Final = {

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping
-from contextlib import aclosing
+from collections.abc import AsyncIterator, Mapping, Set
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -23,13 +23,16 @@ from shared.eventlog.port import Entry, EventLog, Position
 from shared.flows.preview import Preview, preview
 from shared.keys import LogKeys
 from shared.model.change import Change, Mode
+from shared.runtime import repairing
+from shared.runtime.repairing import Pairs
 from shared.runtime.workspaces import Used
 from shared.store import runs
 from shared.store.database import Database
-from shared.store.runs import Run
+from shared.store.runs import Run, RunState
 
 _log = structlog.get_logger("puente.sync")
 _CHUNK = 200
+_TRIES = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,15 +112,33 @@ async def begin(database: Database, wants: Wants, mode: Mode, *, clock: Clock, n
 
 
 async def cancel(database: Database, run_id: str, *, clock: Clock) -> Run:
-    """Raises Misconfigured for a run that is not there."""
-    run = await database.read(lambda connection: runs.by_id(connection, run_id))
-    if run is None:
-        raise errors.Misconfigured(f"There is no run {run_id!r}.", way_out="`puente replay list` shows them.")
-    if run.state != "running":
-        return run
-    return await database.run(
-        lambda connection: runs.save(connection, run, state="cancelled", updated_at=clock.now())
-    )
+    """End a run where it is; one that has ended stays as it is. Raises Misconfigured for one that is not there."""
+    return await _move(database, run_id, {"running", "paused"}, "cancelled", clock)
+
+
+async def pause(database: Database, run_id: str, *, clock: Clock) -> Run:
+    """Let a run stand: it goes on from its place when it is resumed. Raises Misconfigured."""
+    return await _move(database, run_id, {"running"}, "paused", clock)
+
+
+async def resume(database: Database, run_id: str, *, clock: Clock) -> Run:
+    """Let a paused run go on. Raises Misconfigured."""
+    return await _move(database, run_id, {"paused"}, "running", clock)
+
+
+async def _move(database: Database, run_id: str, since: Set[RunState], to: RunState, clock: Clock) -> Run:
+    """Whoever carries the run out moves its row too, so the state is set again where that came between."""
+    for _ in range(_TRIES):
+        run = await database.read(lambda connection: runs.by_id(connection, run_id))
+        if run is None:
+            raise errors.Misconfigured(f"There is no run {run_id!r}.", way_out="`puente replay list` shows them.")
+        if run.state not in since:
+            return run
+        with suppress(errors.Lost):
+            return await database.run(
+                lambda connection, run=run: runs.save(connection, run, state=to, updated_at=clock.now())  # type: ignore[misc]
+            )
+    raise errors.Retryable("The run moves too fast to be changed.", way_out="Try again.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,7 +218,10 @@ class Replayer:
 
     async def _run(self, run: Run) -> None:
         try:
-            await self._append_again(run)
+            if "pairs" in run.wants:
+                await self._repair_pairs(run)
+            else:
+                await self._append_again(run)
         except (errors.Retryable, errors.Lost) as problem:
             _log.warning("replay.waits", run=run.id, says=problem.message)
             await self._clock.sleep(timedelta(seconds=2))
@@ -211,6 +235,8 @@ class Replayer:
         """
         wants = Wants.load(run.wants)
         counts: Counter[str] = Counter(run.counts)
+        if "of" not in counts:
+            counts["of"] = await self._count(wants)
         pending: list[Entry] = []
         start = _position(run.cursor)
         async for entry in chosen(self._log, wants, start=start):
@@ -220,6 +246,33 @@ class Replayer:
                 pending = []
         if pending:
             run = await self._append(run, pending, counts)
+        await self._done(run, counts)
+
+    async def _repair_pairs(self, run: Run) -> None:
+        """Append one change for each active pair of a flow; the cursor follows page by page."""
+        pairs = run.wants["pairs"]
+        assert isinstance(pairs, Mapping)  # noqa: S101 - written by `repairing.begin`
+        wanted, counts = Pairs.load(pairs), Counter(run.counts)
+        walk = repairing.pages(self._database, wanted, after=str(run.cursor.get("pair", "")))
+        async with aclosing(walk) as some_pages:  # type: ignore[type-var]
+            async for some, after in some_pages:
+                again = [
+                    repairing.change_of(run, wanted, pair, clock=self._clock, new_id=self._new_id) for pair in some
+                ]
+                if again:
+                    await self._log.append(*again)
+                counts["changes"] += len(again)
+                run = await self._moved_on(run, {"pair": after}, counts)
+        await self._done(run, counts)
+
+    async def _count(self, wants: Wants) -> int:
+        count = 0
+        async with aclosing(chosen(self._log, wants)) as entries:  # type: ignore[type-var]
+            async for _entry in entries:
+                count += 1
+        return count
+
+    async def _done(self, run: Run, counts: Counter[str]) -> None:
         now = self._clock.now()
         await self._database.run(
             lambda connection: runs.save(connection, run, state="done", counts=dict(counts), updated_at=now)
@@ -243,6 +296,10 @@ class Replayer:
         counts["changes"] += len(again)
         following = entries[-1].position.following
         cursor = {"partition": following.partition, "offset": following.offset}
+        return await self._moved_on(run, cursor, counts)
+
+    async def _moved_on(self, run: Run, cursor: Mapping[str, object], counts: Counter[str]) -> Run:
+        """Raises Lost where somebody paused or ended the run meanwhile."""
         now = self._clock.now()
         return await self._database.run(
             lambda connection: runs.save(connection, run, cursor=cursor, counts=dict(counts), updated_at=now)

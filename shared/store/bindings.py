@@ -59,6 +59,13 @@ async def page(
     return [binding_of(row) for row in rows]
 
 
+async def count_active(connection: AsyncConnection, bridge_id: str, entity: str, role: str) -> int:
+    query = select(func.count()).where(
+        _T.c.bridge_id == bridge_id, _T.c.entity == entity, _T.c.role == role, _T.c.state == "active"
+    )
+    return (await connection.execute(query)).scalar_one()
+
+
 async def count_by_state(connection: AsyncConnection, bridge_id: str, entity: str) -> dict[str, int]:
     rows = await connection.execute(
         select(_T.c.state, func.count())

@@ -17,12 +17,13 @@ from shared.store.sql import plain
 
 _T = tables.run
 
-RunState = Literal["running", "done", "cancelled"]
+RunState = Literal["running", "paused", "done", "cancelled"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """One replay. `wants` is the filter as it was asked for; `cursor` says how far the log was read."""
+    """One replay. `wants` is the filter as it was asked for; `cursor` says how far the log was read. Of `counts`,
+    `changes` are done and `of` is how many there are, once they were counted."""
 
     id: str
     workspace_id: str

@@ -35,6 +35,7 @@ _IN = typer.Option("", "--in", metavar="NAME", help="All of a workspace or flow,
 _REASON = typer.Option("", help="With --in: only those of this reason.")
 _MOST = 100_000
 _REASONS: Sequence[Reason] = get_args(Reason)
+_MOVES = {"pause": replay.pause, "resume": replay.resume, "cancel": replay.cancel}
 
 
 def register(app: typer.Typer) -> None:
@@ -204,8 +205,10 @@ def _as_dict(used: Used, row: Waiting) -> dict[str, object]:
 
 def replay_command(
     context: typer.Context,
-    name: str = typer.Argument(metavar="WORKSPACE", help="A workspace; or `list`, or `cancel` with a run's id."),
-    run_id: str = typer.Argument("", metavar="[RUN]", help="With `cancel`: the run; with `list`: a workspace."),
+    name: str = typer.Argument(
+        metavar="WORKSPACE", help="A workspace; or `list`; or `pause`, `resume`, `cancel` with RUN."
+    ),
+    run_id: str = typer.Argument("", metavar="[RUN]", help="A run's id; with `list`: a workspace."),
     since: str = typer.Option("", help="2026-01-31, 2026-01-31T09:00, or 2h for two hours ago."),
     until: str = typer.Option("", help="The same; this moment is excluded."),
     system: str = typer.Option("", help="Only changes of this system."),
@@ -226,8 +229,8 @@ def replay_command(
     cli = cli_of(context)
     if name == "list":
         return cli.run(lambda parts: _list_runs(cli, parts, run_id))
-    if name == "cancel":
-        return cli.run(lambda parts: _cancel_run(cli, parts, run_id))
+    if name in _MOVES:
+        return cli.run(lambda parts: _move_run(cli, parts, name, run_id))
     if mode not in {"nudge", "repair", "export"}:
         raise given.usage(f"There is no mode {mode!r}.", "Choose nudge, repair or export.")
     if to and mode != "export":
@@ -379,8 +382,8 @@ async def _list_runs(cli: Cli, parts: Parts, name: str) -> int:
     return DONE
 
 
-async def _cancel_run(cli: Cli, parts: Parts, run_id: str) -> int:
-    run = await replay.cancel(parts.database, run_id, clock=parts.clock)
+async def _move_run(cli: Cli, parts: Parts, word: str, run_id: str) -> int:
+    run = await _MOVES[word](parts.database, run_id, clock=parts.clock)
     cli.emit({"run": _run_as_dict(run)}, lambda cli: cli.line(f"Run {run.id} is {run.state}."))
     return DONE
 

@@ -15,6 +15,7 @@ from starlette.responses import HTMLResponse, Response
 from services.console.context import Acts, Asks, Visit
 from shared import errors
 from shared.connectors.contract import Row
+from shared.flows import catalog
 from shared.flows.context import FlowContext
 from shared.flows.spec import Side
 from shared.model.change import is_record_id
@@ -48,6 +49,7 @@ class FlowStory:
     right_title: str
     left_link: str
     right_link: str
+    switch: str
 
 
 def page_of(workspace_id: str, account_id: str, resource: str, record_id: str) -> str:
@@ -88,7 +90,7 @@ async def show(
     used = await visit.workspace(workspace_id)
     _check(visit, used, account_id, resource, record_id)
     told = await story.tell(visit.parts, visit.console.log, used, account_id, resource, record_id)
-    flows = [_flow_story(used, each) for each in told.flows]
+    flows = [_flow_story(visit, used, each) for each in told.flows]
     return visit.page("record.html", used=used, told=told, flows=flows, page_of=page_of, since=since)
 
 
@@ -193,7 +195,7 @@ def _back(
     return visit.go(f"{page}?since={quote(since.isoformat())}" if since is not None else page, said=said)
 
 
-def _flow_story(used: Used, told: InFlow) -> FlowStory:
+def _flow_story(visit: Visit, used: Used, told: InFlow) -> FlowStory:
     flow, links = told.flow, {Side.LEFT: "", Side.RIGHT: ""}
     if told.binding is not None:
         for side in Side:
@@ -209,7 +211,16 @@ def _flow_story(used: Used, told: InFlow) -> FlowStory:
         right_title=flow.spec.right.connector.title,
         left_link=links[Side.LEFT],
         right_link=links[Side.RIGHT],
+        switch=_switch(visit, flow),
     )
+
+
+def _switch(visit: Visit, flow: FlowContext) -> str:
+    """What to do where the programs' own way from one to the other fails; empty where they have none."""
+    text = catalog.switch_between(flow.spec.left.connector.name, flow.spec.right.connector.name)
+    if text is None:
+        return ""
+    return text.es if visit.language == "es" else text.en
 
 
 def _detail(used: Used, row: Attempt) -> Mapping[str, Any] | None:

@@ -14,7 +14,9 @@ from starlette.responses import HTMLResponse, Response, StreamingResponse
 
 from services.console.context import Acts, Asks, Visit
 from shared import errors
-from shared.runtime import replay, steering
+from shared.flows.context import FlowContext
+from shared.flows.spec import Side, TwoWay
+from shared.runtime import repairing, replay, steering
 from shared.runtime.replay import Wants
 from shared.runtime.workspaces import Used
 from shared.store import audit, runs
@@ -27,9 +29,11 @@ Text = Annotated[str, Form(max_length=200)]
 
 
 @router.get("/w/{workspace_id}/replay")
-async def page(visit: Asks, workspace_id: str, record: str = "", account: str = "") -> HTMLResponse:
+async def page(
+    visit: Asks, workspace_id: str, record: str = "", account: str = "", flow: str = ""
+) -> HTMLResponse:
     used = await visit.workspace(workspace_id)
-    return await _page(visit, used, record=record, account=account)
+    return await _page(visit, used, record=record, account=account, repaired=flow)
 
 
 @router.get("/w/{workspace_id}/replay/runs")
@@ -78,24 +82,67 @@ async def begin(
     return visit.go(f"/w/{workspace_id}/replay", said=visit.say("The replay has begun."))
 
 
-@router.post("/w/{workspace_id}/replay/{run_id}/cancel")
-async def cancel(visit: Acts, workspace_id: str, run_id: str) -> Response:
+@router.post("/w/{workspace_id}/replay/pairs")
+async def repair(
+    visit: Acts,
+    workspace_id: str,
+    step: Annotated[Literal["dry", "run"], Form()],
+    flow: Text = "",
+    side: Annotated[Side, Form()] = Side.LEFT,
+) -> Response:
+    """Show what a repair of all pairs of a flow would write, or begin it."""
+    used = await visit.workspace(workspace_id, "operator")
+    found = used.flows.get(flow)
+    if found is None:
+        raise errors.Misconfigured("There is no such flow.")
+    if side not in _sources(found):
+        raise errors.Misconfigured("This flow is not carried from that side.")
+    parts = visit.parts
+    if step == "dry":
+        dry = await repairing.dry_run(found, side, database=parts.database, clock=parts.clock, most=_PREVIEWS)
+        return await _page(visit, used, pairs=dry, repaired=flow, side=side.value)
+    wanted = repairing.of_flow(found, side)
+    run = await repairing.begin(parts.database, wanted, clock=parts.clock, new_id=parts.new_id)
+    written = steering.line(
+        parts, workspace_id, visit.actor, "replay", mode="repair", flow=flow, side=side.value, run=run.id
+    )
+    await parts.database.run(partial(audit.add, line=written))
+    return visit.go(f"/w/{workspace_id}/replay", said=visit.say("The replay has begun."))
+
+
+def _sources(flow: FlowContext) -> list[Side]:
+    """The sides from which a flow carries."""
+    return list(Side) if isinstance(flow.spec, TwoWay) else [Side.LEFT]
+
+
+@router.post("/w/{workspace_id}/replay/{run_id}/{word}")
+async def move(
+    visit: Acts, workspace_id: str, run_id: str, word: Literal["pause", "resume", "cancel"]
+) -> Response:
+    """Let a run stand, go on, or end it."""
     await visit.workspace(workspace_id, "operator")
     run = await visit.parts.database.read(lambda connection: runs.by_id(connection, run_id))
     if run is None or run.workspace_id != workspace_id:
         raise errors.Misconfigured("There is no such replay.")
-    await replay.cancel(visit.parts.database, run_id, clock=visit.parts.clock)
-    written = steering.line(visit.parts, workspace_id, visit.actor, "replay.cancelled", run=run_id)
+    moves = {"pause": replay.pause, "resume": replay.resume, "cancel": replay.cancel}
+    done = await moves[word](visit.parts.database, run_id, clock=visit.parts.clock)
+    written = steering.line(visit.parts, workspace_id, visit.actor, f"replay.{done.state}", run=run_id)
     await visit.parts.database.run(partial(audit.add, line=written))
-    return visit.go(f"/w/{workspace_id}/replay", said=visit.say("The replay is cancelled."))
+    said = {
+        "pause": visit.say("The replay is paused."),
+        "resume": visit.say("The replay goes on."),
+        "cancel": visit.say("The replay is cancelled."),
+    }
+    return visit.go(f"/w/{workspace_id}/replay", said=said[word])
 
 
 async def _page(visit: Visit, used: Used, **values: object) -> HTMLResponse:
     found = await visit.parts.database.read(lambda connection: runs.of_workspace(connection, used.workspace.id))
     asked: dict[str, Any] = {"after": "", "before": "", "account": "", "kind": "", "record": ""}
-    asked |= {"mode": "nudge", "dry": None}
+    asked |= {"mode": "nudge", "dry": None, "pairs": None, "repaired": "", "side": "left"}
+    flows = [(flow, _sources(flow)) for flow in used.flows.values()]
     kinds = sorted({flow.resource_name(side) for flow in used.flows.values() for side in flow.accounts})
-    return visit.page("replay.html", used=used, runs=found, kinds=kinds, **(asked | values))
+    return visit.page("replay.html", used=used, runs=found, kinds=kinds, flows=flows, **(asked | values))
 
 
 def _wants(visit: Visit, used: Used, *, since: str, until: str, account: str, kind: str, record: str) -> Wants:

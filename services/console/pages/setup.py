@@ -7,6 +7,7 @@ import io
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Final
+from urllib.parse import quote
 
 from fastapi import APIRouter, Form, Request
 from starlette.datastructures import FormData
@@ -180,21 +181,27 @@ async def _after_account(visit: Visit, workspace_id: str, account: Account) -> N
 
 @router.post("/w/{workspace_id}/setup/{flow_id}/options")
 async def options(visit: Acts, workspace_id: str, flow_id: str, request: Request) -> Response:
-    used, row = await _flow(visit, workspace_id, flow_id)
+    _used, row = await flow_of(visit, workspace_id, flow_id)
     spec = catalog.FLOWS[row.spec]
     form = await request.form()
     wanted = _given(form, "option.")
-    current = {name: text for name, _says, text in _options(row)} | {f"winner.{n}": s for n, s in _winners(row)}
+    current = {name: text for name, _says, text in options_of(row)} | {
+        f"winner.{n}": s for n, s in winners_of(row)
+    }
     changed = {name: text for name, text in wanted.items() if current.get(name) != text}
     if changed:
         await steering.set_options(visit.parts, row, spec, changed, actor=visit.actor)
-    return visit.go(f"/w/{used.workspace.id}/setup", said=visit.say("The options are saved."))
+    target = f"/w/{workspace_id}/setup"
+    if _text(form, "back") == "flow":
+        is_used = bool(changed) and row.state in {"loading", "live", "paused"}
+        target = f"/w/{workspace_id}/flows/{quote(row.id, safe='')}{'?changed=1' if is_used else ''}"
+    return visit.go(target, said=visit.say("The options are saved."))
 
 
 @router.post("/w/{workspace_id}/setup/{flow_id}/report")
 async def report(visit: Acts, workspace_id: str, flow_id: str) -> Response:
     """Make the matching report in the background: both systems are listed, nothing is written to them."""
-    used, row = await _flow(visit, workspace_id, flow_id)
+    used, row = await flow_of(visit, workspace_id, flow_id)
 
     async def work(job: Job) -> None:
         await matching_report.make(visit.parts, used, row.id, progress=job.progress)
@@ -206,7 +213,7 @@ async def report(visit: Acts, workspace_id: str, flow_id: str) -> Response:
 @router.get("/w/{workspace_id}/setup/{flow_id}/report.csv")
 async def as_csv(visit: Asks, workspace_id: str, flow_id: str) -> StreamingResponse:
     """Every finding of a report, for a spreadsheet."""
-    _used, row = await _flow(visit, workspace_id, flow_id)
+    _used, row = await flow_of(visit, workspace_id, flow_id)
     headers = {"content-disposition": f'attachment; filename="{row.id}.csv"'}
     return StreamingResponse(_csv(visit, row), media_type="text/csv; charset=utf-8", headers=headers)
 
@@ -223,7 +230,7 @@ async def decide(
     every: Text = "",
 ) -> Response:
     """Decide one finding, or all open ones of a sort."""
-    used, row = await _flow(visit, workspace_id, flow_id)
+    used, row = await flow_of(visit, workspace_id, flow_id)
     if every:
         sort = next((each for each in _FINDINGS if each == every), None)
         if sort is None:
@@ -272,7 +279,7 @@ async def load(visit: Acts, workspace_id: str, since: Text = "", insist: Text = 
 # Looking
 
 
-async def _flow(visit: Visit, workspace_id: str, flow_id: str) -> tuple[Used, FlowRow]:
+async def flow_of(visit: Visit, workspace_id: str, flow_id: str) -> tuple[Used, FlowRow]:
     used = await visit.workspace(workspace_id, "admin")
     row = used.directory.flows.get(flow_id)
     if row is None or row.spec not in catalog.FLOWS:
@@ -322,8 +329,8 @@ async def _step(visit: Visit, used: Used, row: FlowRow) -> FlowStep:
         row=row,
         says=catalog.FLOWS[row.spec].says,
         titles=(catalog.FLOWS[row.spec].left.connector.title, catalog.FLOWS[row.spec].right.connector.title),
-        options=_options(row),
-        winners=_winners(row),
+        options=options_of(row),
+        winners=winners_of(row),
         report=kept,
         open=open_ones,
         examples=examples,
@@ -332,7 +339,7 @@ async def _step(visit: Visit, used: Used, row: FlowRow) -> FlowStep:
     )
 
 
-def _options(row: FlowRow) -> list[tuple[str, str, str]]:
+def options_of(row: FlowRow) -> list[tuple[str, str, str]]:
     """(name, what it is, its value as text) of every option but who wins."""
     found: list[tuple[str, str, str]] = []
     for option in catalog.FLOWS[row.spec].options:
@@ -354,7 +361,7 @@ def _options(row: FlowRow) -> list[tuple[str, str, str]]:
     return found
 
 
-def _winners(row: FlowRow) -> list[tuple[str, str]]:
+def winners_of(row: FlowRow) -> list[tuple[str, str]]:
     """(field, the side that wins it) of a two-way flow."""
     spec = catalog.FLOWS[row.spec]
     if isinstance(spec, Document):

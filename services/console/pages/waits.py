@@ -62,6 +62,7 @@ class WaitView:
     row: Waiting
     link: str
     story: str
+    flow: str
     side: str
     candidates: Sequence[tuple[str, str]]
     traceback: str
@@ -159,7 +160,14 @@ def _view(used: Used, row: Waiting) -> WaitView:
     flow = used.flows.get(row.flow_id)
     if flow is None:
         return WaitView(
-            row=row, link="", story="", side="", candidates=(), traceback=detail.traceback, can_decide=False
+            row=row,
+            link="",
+            story="",
+            flow="",
+            side="",
+            candidates=(),
+            traceback=detail.traceback,
+            can_decide=False,
         )
     side = next(each for each in Side if flow.accounts[each].id == row.account_id)
     other = side if row.reason == "merged" else side.other
@@ -167,6 +175,7 @@ def _view(used: Used, row: Waiting) -> WaitView:
         row=row,
         link=flow.session(side).link(row.resource, row.record_id),
         story=page_of(row.workspace_id, row.account_id, row.resource, row.record_id),
+        flow=row.flow_id,
         side=side.value,
         candidates=[
             (each, flow.session(other).link(flow.resource_name(other), each)) for each in detail.candidates
