@@ -55,6 +55,9 @@ async def places(office: Office, name: str) -> Mapping[str, str]:
         "/w/{workspace_id}/records/{account_id}/{resource}/{record_id:path}": (
             f"{root}/records/acme.bitfactura/clients/{client}"
         ),
+        "/w/{workspace_id}/forget": f"{root}/forget?account=acme.bitfactura&resource=clients&record={client}",
+        "/w/{workspace_id}/flows/{flow_id}": f"{root}/flows/acme.customer_bitfactura_sugester?changed=1",
+        "/w/{workspace_id}/history": f"{root}/history",
         "/w/{workspace_id}/waiting": f"{root}/waiting",
         "/w/{workspace_id}/replay": f"{root}/replay",
         "/w/{workspace_id}/lag": f"{root}/lag",
