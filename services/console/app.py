@@ -16,14 +16,27 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from services import http
 from services.console.context import Console, NotLoggedIn, console_of, language_of, open_page
-from services.console.pages import flows, forget, history, home, lag, people, plots, records, replays, setup, waits
+from services.console.pages import (
+    flows,
+    forget,
+    history,
+    home,
+    lag,
+    oidc,
+    people,
+    plots,
+    records,
+    replays,
+    setup,
+    waits,
+)
 from services.console.security import Guard
 from shared import errors
 
 _HERE: Final = Path(__file__).parent
 _log = structlog.get_logger("puente.console")
 
-PAGES: Final = (people, home, records, waits, replays, lag, plots, history, setup, flows, forget)
+PAGES: Final = (people, oidc, home, records, waits, replays, lag, plots, history, setup, flows, forget)
 """The modules whose routers are the console."""
 
 _STATUS: Final[tuple[tuple[type[errors.PuenteError], int], ...]] = (

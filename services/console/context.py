@@ -14,6 +14,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from services.console import words
 from services.console.jobs import Jobs
+from services.console.oidc import Provider
 from services.console.people import People
 from services.console.settings import ConsoleSettings
 from shared.eventlog.port import EventLog
@@ -37,6 +38,7 @@ class Console:
     jobs: Jobs
     first_token: str = field(repr=False)
     templates: Environment
+    oidc: Provider | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

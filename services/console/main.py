@@ -16,10 +16,13 @@ from services.console import settings as configuration
 from services.console.app import create_app
 from services.console.context import Console, environment
 from services.console.jobs import Jobs
+from services.console.oidc import Provider
 from services.console.people import People
 from services.console.settings import ConsoleSettings
 from services.ending import stopped_by_signals
 from shared import errors
+from shared.clock import Clock
+from shared.connectors.http import HttpWire, UnlimitedBudget
 from shared.eventlog.port import EventLog
 from shared.runtime import logging, movement, parts
 from shared.runtime.parts import Parts
@@ -78,6 +81,11 @@ async def console_on(opened: Parts, events: EventLog, settings: ConsoleSettings)
         first_token=secrets.token_urlsafe(24),
         templates=environment(),
     )
+    wire = HttpWire(
+        opened.clock, UnlimitedBudget(), opened.settings.outgoing(), ca_file=opened.settings.outgoing_ca_file
+    )
+    if settings.oidc_issuer:
+        console.oidc = _provider(settings, wire, opened.clock)
     sampling = asyncio.create_task(_sample(opened, events))
     try:
         yield console
@@ -85,6 +93,21 @@ async def console_on(opened: Parts, events: EventLog, settings: ConsoleSettings)
         sampling.cancel()
         await asyncio.wait({sampling})
         await console.jobs.close()
+        await wire.aclose()
+
+
+def _provider(settings: ConsoleSettings, wire: HttpWire, clock: Clock) -> Provider:
+    secret = settings.oidc_client_secret_file
+    return Provider(
+        issuer=settings.oidc_issuer,
+        client_id=settings.oidc_client_id,
+        client_secret=secret.read_text(encoding="utf-8").strip() if secret is not None else "",
+        redirect=f"{settings.url.rstrip('/')}/login/oidc/back",
+        claim=settings.oidc_claim,
+        title=settings.oidc_title,
+        wire=wire,
+        clock=clock,
+    )
 
 
 async def _sample(opened: Parts, events: EventLog) -> None:

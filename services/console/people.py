@@ -10,7 +10,7 @@ import asyncio
 import hashlib
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
 from typing import Any, Final
@@ -18,6 +18,7 @@ from typing import Any, Final
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
+from services.console.oidc import Told
 from shared import errors
 from shared.clock import Clock, NewId
 from shared.store import users
@@ -109,6 +110,54 @@ class People:
             raise _refused()
         return await self._open(user)
 
+    async def log_in_by(self, told: Told, roles: Mapping[str, tuple[str, Role]]) -> LoggedIn:
+        """Open a session for whom a provider told of: known by its subject, else by a verified e-mail that is the
+        name of a user, else made where the map gives a role. The map's roles replace those of before.
+
+        Raises Refused for everybody else, and for one whose roles at the provider are gone.
+        """
+        mapped: dict[str, Role] = {}
+        for where, role in (roles[each] for each in told.values if each in roles):
+            mapped[where] = max(role, mapped.get(where, role), key=ROLES.index)
+        user = await self.database.read(lambda connection: users.by_subject(connection, told.subject))
+        if user is None and told.email:
+            user = await self.database.read(lambda connection: users.by_name(connection, told.email))
+        if user is not None and (user.disabled or user.subject not in {None, told.subject}):
+            raise _unknown()
+        if not mapped and (user is None or not user.password_hash):
+            raise _unknown()
+        if user is None:
+            user = await self._add_told(told, mapped)
+        else:
+            user = await self._renew(user, told, mapped)
+        return await self._open(user)
+
+    async def _add_told(self, told: Told, roles: Mapping[str, Role]) -> User:
+        """Somebody new, who can log in through the provider only."""
+        user = User(
+            id=self.new_id(),
+            name=told.name.strip().casefold(),
+            password_hash="",
+            subject=told.subject,
+            locale="es",
+            created_at=self.clock.now(),
+            roles=dict(roles),
+        )
+        try:
+            await self.database.run(partial(users.add, user=user))
+        except errors.Lost:
+            raise _unknown() from None
+        return user
+
+    async def _renew(self, user: User, told: Told, roles: Mapping[str, Role]) -> User:
+        async def unit(connection: Any) -> None:
+            await users.change(connection, user.id, subject=told.subject)
+            if roles:
+                await users.set_roles(connection, user.id, roles)
+
+        await self.database.run(unit)
+        return replace(user, subject=told.subject, roles=dict(roles) or user.roles)
+
     async def _open(self, user: User) -> LoggedIn:
         now, token = self.clock.now(), self.new_token()
         session = Session(
@@ -172,6 +221,10 @@ def _matches(hashed: str, password: str) -> bool:
 
 def _hash_of(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
+
+
+def _unknown() -> Refused:
+    return Refused("The provider knows you; Puente does not.", way_out="Ask an administrator for a role.")
 
 
 def _refused() -> Refused:

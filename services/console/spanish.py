@@ -22,6 +22,7 @@ _SENTENCES: Final = {
     "An administrator can set a new password.": "Un administrador puede poner una contraseña nueva.",
     "Approve and load": "Aprobar y cargar",
     "As a table": "En una tabla",
+    "Ask an administrator for a role.": "Pida un papel a un administrador.",
     "Ask both systems now": "Preguntar ahora a los dos sistemas",
     "At both systems nothing was deleted: that is yours to do there.": (
         "En los dos sistemas no se ha borrado nada: eso le toca a usted."
@@ -31,6 +32,7 @@ _SENTENCES: Final = {
     ),
     "Back": "Volver",
     "Begin": "Empezar",
+    "Begin it again.": "Empiécela otra vez.",
     "Begun": "Empezada",
     "Behind": "Pendientes",
     "Both sides agree; nothing would be written.": "Los dos lados coinciden; no se escribiría nada.",
@@ -123,6 +125,7 @@ _SENTENCES: Final = {
         "Hay consultas atrasadas: ¿está en marcha el servicio de sincronización?"
     ),
     "Log in": "Entrar",
+    "Log in with {title}": "Entrar con {title}",
     "Log out": "Salir",
     "Look": "Mirar",
     "Looked at, nothing to write": "Mirados, sin nada que escribir",
@@ -236,6 +239,8 @@ _SENTENCES: Final = {
     "The program printed a link when it started: open it to make the first user. Or type:": (
         "El programa mostró un enlace al arrancar: ábralo para crear el primer usuario. O escriba:"
     ),
+    "The provider does not answer. Try again later.": "El proveedor no responde. Pruebe más tarde.",
+    "The provider knows you; Puente does not.": "El proveedor le conoce; Puente no.",
     "The replay goes on.": "La repetición continúa.",
     "The replay has begun.": "La repetición ha empezado.",
     "The replay is cancelled.": "La repetición se ha cancelado.",
@@ -253,6 +258,7 @@ _SENTENCES: Final = {
     "This form is from another log-in. Load the page again.": (
         "Este formulario es de otra entrada. Cargue la página de nuevo."
     ),
+    "This log-in was not begun here, or too long ago.": "Esta entrada no empezó aquí, o hace demasiado.",
     "Time": "Hora",
     "Time zone": "Zona horaria",
     "To the content": "Ir al contenido",

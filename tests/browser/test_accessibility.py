@@ -67,7 +67,7 @@ async def places(office: Office, name: str) -> Mapping[str, str]:
 
 
 # Seen by who is not logged in: `test_first_run.py` looks at the first user's page.
-BEFORE: Final = frozenset({"/login", "/first"})
+BEFORE: Final = frozenset({"/login", "/first", "/login/oidc", "/login/oidc/back"})
 
 
 @pytest.mark.parametrize("language", ["en", "es"])

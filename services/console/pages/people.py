@@ -36,9 +36,25 @@ Text = Annotated[str, Form(max_length=500)]
 @router.get("/login")
 async def ask(request: Request, to: str = "/") -> Response:
     console = console_of(request)
-    if await console.parts.database.read(users.count) == 0:
+    if console.oidc is None and await console.parts.database.read(users.count) == 0:
         return open_page(request, "nobody.html", lang=language_of(request))
-    return open_page(request, "login.html", to=_ours(to), name="", problem="", lang=language_of(request))
+    return login_page(request, to=ours(to))
+
+
+def login_page(
+    request: Request, *, status: int = 200, to: str = "/", name: str = "", problem: str = ""
+) -> HTMLResponse:
+    provider = console_of(request).oidc
+    return open_page(
+        request,
+        "login.html",
+        status=status,
+        to=to,
+        name=name,
+        problem=problem,
+        lang=language_of(request),
+        elsewhere=provider.title if provider is not None else "",
+    )
 
 
 @router.post("/login")
@@ -49,8 +65,8 @@ async def log_in(request: Request, name: Text = "", password: Text = "", to: Tex
     except Refused as problem:
         language = language_of(request)
         says = f"{words.say(language, problem.message)} {words.say(language, problem.way_out)}"
-        return open_page(request, "login.html", status=401, to=_ours(to), name=name, problem=says, lang=language)
-    return _with_cookie(console, opened, _ours(to))
+        return login_page(request, status=401, to=ours(to), name=name, problem=says)
+    return with_cookie(console, opened, ours(to))
 
 
 @router.post("/logout")
@@ -64,7 +80,7 @@ async def log_out(visit: Acts) -> Response:
 @router.post("/language")
 async def choose_language(request: Request, language: Text, to: Text = "/") -> Response:
     """The language of pages that are seen without a log-in."""
-    answer = RedirectResponse(_ours(to), status_code=303)
+    answer = RedirectResponse(ours(to), status_code=303)
     answer.set_cookie(LANGUAGE_COOKIE, "es" if language == "es" else "en", max_age=_YEAR, samesite="lax")
     return answer
 
@@ -86,7 +102,7 @@ async def first_user(request: Request, token: Text, name: Text, password: Text) 
     except errors.Misconfigured as problem:
         says = f"{words.say(language, problem.message)} {words.say(language, problem.way_out)}"
         return open_page(request, "first.html", status=422, token=token, name=name, problem=says, lang=language)
-    return _with_cookie(console, await console.people.log_in(name, password), "/")
+    return with_cookie(console, await console.people.log_in(name, password), "/")
 
 
 async def _check_first(console: Console, request: Request, token: str) -> None:
@@ -95,7 +111,7 @@ async def _check_first(console: Console, request: Request, token: str) -> None:
         raise HTTPException(404, words.say(language_of(request), "There is no such page."))
 
 
-def _with_cookie(console: Console, opened: LoggedIn, to: str) -> Response:
+def with_cookie(console: Console, opened: LoggedIn, to: str) -> Response:
     answer = RedirectResponse(to, status_code=303)
     answer.set_cookie(
         COOKIE,
@@ -108,7 +124,7 @@ def _with_cookie(console: Console, opened: LoggedIn, to: str) -> Response:
     return answer
 
 
-def _ours(path: str) -> str:
+def ours(path: str) -> str:
     """A path of this console; anything that a browser would take to another host becomes the first page."""
     is_path = path.startswith("/") and not path.startswith(("//", "/\\")) and path.isprintable()
     return path if is_path else "/"
@@ -185,7 +201,7 @@ async def me(visit: Asks) -> HTMLResponse:
 async def set_language(visit: Acts, language: Text, to: Text = "/me") -> Response:
     locale = "es" if language == "es" else "en"
     await visit.parts.database.run(lambda connection: users.change(connection, visit.user.id, locale=locale))
-    return visit.go(_ours(to))
+    return visit.go(ours(to))
 
 
 async def _user(visit: Asks, user_id: str) -> User:
