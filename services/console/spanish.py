@@ -222,15 +222,11 @@ _SENTENCES: Final = {
     "The button from one program to the other fails?": "¿Falla el botón de un programa al otro?",
     "The first load has begun.": "La primera carga ha empezado.",
     "The first user": "El primer usuario",
-    (
-        "The log and its backups hold nothing of them from {date} on, if backups are not kept for longer than "
-        "the log."
-    ): (
-        "El registro y sus copias no contienen nada suyo desde el {date}, si las copias no se guardan más "
-        "tiempo que el registro."
-    ),
     "The log holds no change of this record: it came by a list, or long ago.": (
         "El registro no tiene cambios de esta ficha: llegó por una consulta, o hace mucho."
+    ),
+    "The log holds nothing of them from {log} on, and backups from {backups} on.": (
+        "El registro no contiene nada suyo desde el {log}, y las copias desde el {backups}."
     ),
     "The name or the password is wrong.": "El nombre o la contraseña no son correctos.",
     "The number that was typed is not the record's.": "El número escrito no es el de la ficha.",
@@ -246,6 +242,13 @@ _SENTENCES: Final = {
     "The replay is cancelled.": "La repetición se ha cancelado.",
     "The replay is paused.": "La repetición está en pausa.",
     "The role of {name} is changed.": "El papel de {name} se ha cambiado.",
+    (
+        "The rows are gone; the store's files may hold remains, since another process was in the way. Forget "
+        "them once more."
+    ): (
+        "Las filas ya no están; los ficheros pueden guardar restos, porque otro proceso lo impidió. Olvídelos "
+        "otra vez."
+    ),
     "The side that is right": "El lado que tiene razón",
     "The two records are joined.": "Las dos fichas están enlazadas.",
     "The two records are no longer kept in step.": "Las dos fichas ya no se mantienen iguales.",

@@ -11,7 +11,7 @@ from services.console.context import Acts, Asks, Visit
 from services.console.pages.records import page_of
 from shared import errors
 from shared.model.change import is_record_id
-from shared.runtime import recovery
+from shared.runtime import forgetting
 from shared.runtime.workspaces import Used
 
 router = APIRouter()
@@ -43,7 +43,7 @@ async def forget(
         raise errors.Misconfigured(
             "The number that was typed is not the record's.", way_out="Type it as it stands in the question."
         )
-    done = await recovery.forget(visit.parts, used, account, resource, record, actor=visit.actor)
+    done = await forgetting.forget(visit.parts, used, account, resource, record, actor=visit.actor)
     return visit.page(
         "forget.html", used=used, account=account, resource=resource, record=record, story="", done=done
     )
