@@ -36,3 +36,12 @@ def private_file(path: Path) -> None:
 def private_opener(path: str, flags: int) -> int:
     """For `open(..., opener=...)`: what is made is its owner's alone."""
     return os.open(path, flags, 0o600)
+
+
+def sync_folder(folder: Path) -> None:
+    """Bring a folder's own list of names to the disk: a new or moved file is then there after a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

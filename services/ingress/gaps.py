@@ -19,7 +19,7 @@ from pathlib import Path
 import msgspec
 
 from shared.clock import Clock
-from shared.files import private_folder, private_opener
+from shared.files import private_folder, private_opener, sync_folder
 from shared.model.change import Change
 
 log = logging.getLogger(__name__)
@@ -106,7 +106,7 @@ class Gaps:
                 stream.flush()
                 os.fsync(stream.fileno())
             draft.replace(path)
-            _sync_folder(self._folder)
+            sync_folder(self._folder)
         except OSError as problem:
             log.warning("a gap is kept in memory only: %s", problem.strerror)
             with contextlib.suppress(OSError):
@@ -116,11 +116,3 @@ class Gaps:
         # Left behind, it is told once more after the next start, which costs one sweep.
         with contextlib.suppress(OSError):
             (self._folder / gap.file_name).unlink(missing_ok=True)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -32,7 +32,7 @@ import msgspec
 from shared import errors, keyfile
 from shared.eventlog.logfile import translated
 from shared.eventlog.urls import sqlite_folder
-from shared.files import private_folder, private_opener
+from shared.files import private_folder, private_opener, sync_folder
 from shared.keyfile import RingName
 from shared.keys import open_with_passphrase, seal_with_passphrase
 from shared.runtime import administration, parts, recovery, views
@@ -115,7 +115,7 @@ def make(settings: Settings, target: Path, *, now: datetime, passphrase: str | N
         check(written)
         # Never over a file that came meanwhile; both are on one disk.
         os.link(written, target)
-        _sync_folder(target.absolute().parent)
+        sync_folder(target.absolute().parent)
     return manifest
 
 
@@ -237,7 +237,7 @@ def _place(draft: Path, settings: Settings, places: Mapping[str, Path]) -> None:
         if path.is_file():
             private_folder(place.parent)
             shutil.move(path, place)
-            _sync_folder(place.parent)
+            sync_folder(place.parent)
 
 
 # Writing
@@ -397,11 +397,3 @@ def _written(path: Path) -> Iterator[None]:
             f"{path} cannot be written: {problem.strerror or problem}.",
             way_out="Name a place that this user may write and that has room.",
         ) from problem
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

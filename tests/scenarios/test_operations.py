@@ -15,7 +15,7 @@ import pytest
 
 from shared.eventlog.port import Entry
 from shared.runtime import doctor, recovery, replay
-from shared.store import bindings, directory, schema
+from shared.store import bindings, directory, runs, schema
 from shared.store.database import Database
 from shared.store.rows import Binding
 from tests.scenarios.conftest import NewWorld
@@ -67,6 +67,43 @@ async def test_replay_looks_again_at_what_the_log_tells_once(any_world: World) -
     everything = [entry async for entry in world.log.read(workspace=WORKSPACE)]
     assert {entry.change.run for entry in everything} == {"", first.id}
     assert all(not entry.change.run for entry in taken)
+
+
+async def test_a_replay_keeps_the_logs_order_and_writes_nothing_however_often_it_runs(any_world: World) -> None:
+    """Also when its process stops between an append and its note of it: the chunk comes twice then."""
+    world = any_world
+    ids = [await world.left.make(name=f"Client {number}") for number in range(3)]
+    for record_id, city in ((0, "Adeje"), (2, "Arona"), (0, "Icod"), (1, "Tacoronte"), (2, "Garachico")):
+        await world.left.edit(ids[record_id], city=city)
+    await world.quiet()
+    shown = await world.right.all()
+    original = await told(world, "")
+    assert len(original) == 8
+    wants = replay.Wants(workspace=WORKSPACE, system="bitfactura", kind="customer")
+    await world.control.forget_calls()
+    for mode in ("nudge", "repair"):
+        run = await replay.begin(world.parts.database, wants, mode, clock=world.clock, new_id=world.parts.new_id)
+        await world.quiet()
+        assert await told(world, run.id) == original
+    done = await world.parts.database.read(lambda connection: runs.by_id(connection, run.id))
+    assert done is not None
+    assert (done.state, done.counts) == ("done", {"changes": 8})
+
+    await world.parts.database.run(
+        lambda connection: runs.save(connection, done, state="running", cursor={}, updated_at=world.clock.now())
+    )
+    await world.quiet()
+    assert await told(world, run.id) == original * 2
+    for system in ("bitfactura", "sugester"):
+        assert [await world.control.count(system, method) for method in ("POST", "PUT", "DELETE")] == [0, 0, 0]
+    assert await world.right.all() == shown
+    assert await world.doubled() == []
+
+
+async def told(world: World, run_id: str) -> list[str]:
+    """The records that the log tells of in one run, or at first hand, in its order."""
+    changes = [entry.change async for entry in world.log.read(workspace=WORKSPACE)]
+    return [change.record_id for change in changes if change.run == run_id and change.what == "customer"]
 
 
 async def test_repair_overwrites_what_we_wrote_and_leaves_what_a_person_wrote(world: World) -> None:
