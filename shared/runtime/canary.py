@@ -18,10 +18,11 @@ import msgspec
 import structlog
 
 from shared import errors
-from shared.connectors.contract import Access, HookRules, Limits, Request
+from shared.connectors.contract import HookRules
 from shared.connectors.http import HttpWire, UnlimitedBudget
 from shared.keys import Hook
 from shared.model.change import CANARY, SHARDS, shard_of
+from shared.runtime import posting
 from shared.runtime.parts import Parts
 from shared.store import canaries, marks
 from shared.store.canaries import Canary
@@ -34,7 +35,6 @@ LIMIT: Final = timedelta(minutes=2)
 LOOKED_BACK: Final = timedelta(hours=2)
 _KEPT: Final = timedelta(days=2)
 _LEASE: Final = "canary"
-_LIMITS: Final = Limits(per_minute=600, timeout=timedelta(seconds=20))
 
 
 @lru_cache(maxsize=SHARDS)
@@ -113,17 +113,9 @@ class CanaryFlight:
         if rules.secret_key:
             body[rules.secret_key] = door.secret(hook)
         token = door.token(hook)
-        access = Access(account=CANARY, base_url=self._public_url, credentials={"token": token})
-        request = Request(
-            method="POST",
-            path=f"/hooks/{canary.system}/{token}",
-            headers={"Content-Type": "application/json"},
-            body=msgspec.json.encode(body),
-            writes=True,
-            fates=dict.fromkeys((404, 410), "retryable"),
-        )
+        url = f"{self._public_url}/hooks/{canary.system}/{token}"
         try:
-            await self._wire.send(access, _LIMITS, request)
+            await posting.post(self._wire, url, msgspec.json.encode(body))
         except errors.PuenteError as problem:
             _log.warning("canary.refused", system=canary.system, says=problem.message)
             return f"{problem.message} {problem.way_out}".strip()

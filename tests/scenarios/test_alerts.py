@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import hmac
@@ -18,14 +19,19 @@ from typing import Any
 from shared.runtime import hooking
 from shared.runtime.alerts import asking, conditions
 from shared.runtime.alerts.beside import alerting
+from shared.runtime.alerts.channels import channels_of
+from shared.runtime.alerts.watch import AlertWatch
 from shared.runtime.hookwatch import HookWatch
 from shared.runtime.parts import Parts, opened, opened_log
 from shared.runtime.settings import Settings
 from shared.store import alerts
 from shared.store.alerts import Alert
+from shared.store.database import Database
 from tests.scenarios.conftest import settings_for
 from tests.scenarios.test_clients import TALLERES
 from tests.scenarios.world import ASUNTOS, CUSTOMERS, World
+from tests.support.clocks import ShiftedClock
+from tests.support.ports import free_ports
 from tests.support.receivers import Inbox, Mailbox, Posted, mail_server, web_server
 from tests.support.waiting import until
 
@@ -270,3 +276,29 @@ async def test_hooks_that_a_vendor_removed_are_put_back_and_told(world: World) -
 async def hook_kinds(parts: Parts, world: World) -> set[str]:
     found = await conditions.look(parts, world.log, oldest=timedelta(hours=1), channels=())
     return {each.kind for each in found.findings if each.kind.startswith("hooks-")}
+
+
+async def test_a_store_that_is_away_is_told_once_from_memory(tmp_path: Path) -> None:
+    clock = ShiftedClock()
+    (nobody,) = free_ports(1)
+    async with web_server() as web, AsyncExitStack() as stack:
+        settings = settings_for(tmp_path, alert_chat_url_file=kept(tmp_path, "chat", f"{web.url}/chat"))
+        whole = await stack.enter_async_context(opened(settings, clock=clock))
+        log = await stack.enter_async_context(opened_log(whole))
+        away = Database(f"postgresql://puente:secret@127.0.0.1:{nobody}/puente")
+        stack.push_async_callback(away.close)
+        channels = channels_of(settings, clock)
+        stack.push_async_callback(channels.close)
+        watch = AlertWatch(replace(whole, database=away), log, channels, owner="p1")
+        running = asyncio.create_task(watch.run())
+
+        async def passed(minutes: int) -> bool:
+            clock.advance(timedelta(seconds=30))
+            return clock.ahead >= timedelta(minutes=minutes)
+
+        await until(lambda: passed(40), within=SOON, what="forty minutes pass", every=timedelta(milliseconds=50))
+        running.cancel()
+        await asyncio.wait({running})
+        (text,) = [json.loads(post.body)["text"] for post in web.at("/chat")]
+        assert "The store cannot be reached" in text
+        assert "secret" not in text

@@ -12,25 +12,24 @@ import asyncio
 import base64
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, Literal, Protocol
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import urlsplit
 
 import msgspec
 from standardwebhooks import Webhook
 
 from shared import errors
 from shared.clock import Clock
-from shared.connectors.contract import Access, Limits, Request
 from shared.connectors.http import HttpWire, UnlimitedBudget
 from shared.connectors.outgoing import OutgoingRules
+from shared.runtime import posting
 from shared.runtime.alerts.mail import MailServer, mail_server
 from shared.runtime.alerts.messages import Content
 from shared.runtime.settings import Settings
 
 ChannelName = Literal["mail", "webhook", "chat"]
-_LIMITS: Final = Limits(per_minute=600, timeout=timedelta(seconds=10))
 _CHAT_LENGTH: Final = 12_000
 
 
@@ -70,21 +69,7 @@ class _Posted:
     wire: HttpWire = field(repr=False)
 
     async def post(self, body: bytes, headers: dict[str, str]) -> None:
-        parts = urlsplit(self.url)
-        access = Access(
-            account="alerts", base_url=f"{parts.scheme}://{parts.netloc}", credentials={"url": self.url}
-        )
-        request = Request(
-            method="POST",
-            path=parts.path or "/",
-            query=tuple(parse_qsl(parts.query, keep_blank_values=True)),
-            headers={"Content-Type": "application/json", **headers},
-            body=body,
-            writes=True,
-            # Whoever moved the address away has it back tomorrow, or not: a message is worth another try.
-            fates={404: "retryable", 410: "retryable"},
-        )
-        await self.wire.send(access, _LIMITS, request)
+        await posting.post(self.wire, self.url, body, headers)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
