@@ -17,6 +17,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from services import http
 from services.console.context import Console, NotLoggedIn, console_of, language_of, open_page
 from services.console.pages import (
+    alerts,
     flows,
     forget,
     history,
@@ -36,7 +37,7 @@ from shared import errors
 _HERE: Final = Path(__file__).parent
 _log = structlog.get_logger("puente.console")
 
-PAGES: Final = (people, oidc, home, records, waits, replays, lag, plots, history, setup, flows, forget)
+PAGES: Final = (people, oidc, home, records, waits, replays, lag, alerts, plots, history, setup, flows, forget)
 """The modules whose routers are the console."""
 
 _STATUS: Final[tuple[tuple[type[errors.PuenteError], int], ...]] = (

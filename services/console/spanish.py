@@ -6,6 +6,22 @@ from collections.abc import Mapping
 from typing import Final
 
 _SENTENCES: Final = {
+    "Alerts": "Alertas",
+    "No alert is open.": "No hay ninguna alerta abierta.",
+    "for {time}": "desde hace {time}",
+    "Who is told": "A quién se avisa",
+    "Channel": "Canal",
+    "On its way": "En camino",
+    "Last taken": "Última entrega",
+    "Problem": "Problema",
+    "No message was sent yet.": "Todavía no se ha enviado ningún mensaje.",
+    "Send a test": "Enviar una prueba",
+    "All businesses, and who is told": "Todos los negocios, y a quién se avisa",
+    "The message was taken: {channels}.": "El mensaje fue aceptado: {channels}.",
+    "A post to the door of {system} reached the store in {took} s, {age} ago.": (
+        "Un envío a la entrada de {system} llegó a la base en {took} s, hace {age}."
+    ),
+    "A post to the door of {system} did not come through.": "Un envío a la entrada de {system} no llegó.",
     "1. The two systems": "1. Los dos sistemas",
     "19 of 20 are faster than": "19 de cada 20 tardan menos de",
     "2. What is kept in step": "2. Lo que se mantiene igual",

@@ -21,6 +21,7 @@ from shared.runtime.workspaces import Used
 from shared.store import waiting
 from shared.store.rows import Reason, Waiting
 from shared.store.users import EVERYWHERE, Role
+from tests.support.receivers import Inbox, web_server
 from tests.support.waiting import until
 
 PASSWORD: Final = "tres palabras largas"
@@ -35,6 +36,7 @@ class Office:
     url: str
     first: str
     http: httpx.AsyncClient
+    chat: Inbox
     cookies: StorageState = field(default_factory=lambda: StorageState(cookies=[], origins=[]))
 
     @property
@@ -97,13 +99,28 @@ class Office:
 @asynccontextmanager
 async def open_office(folder: Path) -> AsyncIterator[Office]:
     logging.configure(level="WARNING", form="text")
-    settings = Settings(data=folder / "data", port=0, sweep_seconds=2, attempt_seconds=10)
     async with (
-        running(settings, sandbox_port=0, pages=ConsoleSettings(port=0)) as solo,
+        web_server() as chat,
+        running(_settings(folder, chat), sandbox_port=0, pages=ConsoleSettings(port=0)) as solo,
         httpx.AsyncClient(timeout=20) as http,
     ):
         url, _, _rest = solo.console.partition("/first")
-        yield Office(solo=solo, url=url.rstrip("/"), first=solo.console, http=http)
+        yield Office(solo=solo, url=url.rstrip("/"), first=solo.console, http=http, chat=chat)
+
+
+def _settings(folder: Path, chat: Inbox) -> Settings:
+    """Of an office that is told by chat what is wrong, and soon."""
+    address = folder / "chat"
+    address.write_text(f"{chat.url}/chat", encoding="utf-8")
+    return Settings(
+        data=folder / "data",
+        port=0,
+        sweep_seconds=2,
+        attempt_seconds=10,
+        alert_chat_url_file=address,
+        alert_every_seconds=0.5,
+        alert_calm_seconds=2,
+    )
 
 
 @asynccontextmanager

@@ -50,6 +50,7 @@ async def places(office: Office, name: str) -> Mapping[str, str]:
         "/me": "/me",
         "/people": "/people",
         "/lag": "/lag",
+        "/alerts": "/alerts",
         "/w/{workspace_id}": root,
         "/w/{workspace_id}/records": f"{root}/records?q={quote(name)}",
         "/w/{workspace_id}/records/{account_id}/{resource}/{record_id:path}": (
@@ -61,6 +62,7 @@ async def places(office: Office, name: str) -> Mapping[str, str]:
         "/w/{workspace_id}/waiting": f"{root}/waiting",
         "/w/{workspace_id}/replay": f"{root}/replay",
         "/w/{workspace_id}/lag": f"{root}/lag",
+        "/w/{workspace_id}/alerts": f"{root}/alerts",
         "/w/{workspace_id}/plots": f"{root}/plots",
         "/w/{workspace_id}/setup": f"{root}/setup",
     }

@@ -9,7 +9,7 @@ from starlette.responses import HTMLResponse
 
 from services.console.context import Asks
 from shared.eventlog.port import Lag
-from shared.runtime import movement, views
+from shared.runtime import canary, movement, views
 from shared.store.users import EVERYWHERE
 
 router = APIRouter()
@@ -32,6 +32,7 @@ async def of_workspace(visit: Asks, workspace_id: str) -> HTMLResponse:
         partitions=[each for each in lag.partitions if each.partition == partition],
         verdicts=verdicts,
         waits=waits,
+        flown=await canary.flown_lately(visit.parts),
         now=visit.parts.clock.now(),
     )
 
@@ -52,6 +53,7 @@ async def of_all(visit: Asks) -> HTMLResponse:
         partitions=[each for each in lag.partitions if each.lag or len(lag.partitions) == 1],
         verdicts=await movement.verdicts(visit.parts, lag),
         waits=waits,
+        flown=await canary.flown_lately(visit.parts),
         now=visit.parts.clock.now(),
     )
 
