@@ -110,6 +110,7 @@ _SENTENCES: Final = {
     "Found by": "Encontrado por",
     "From": "Desde",
     "From the hook to the write": "Del aviso a la escritura",
+    "Give the first one alone, or all the others.": "Dé solo el primero, o todos los demás.",
     "Go on": "Continuar",
     "History": "Historial",
     "Home": "Inicio",

@@ -17,7 +17,8 @@ from services.console.context import Acts, Asks, Visit
 from services.console.jobs import Job
 from services.console.pages.home import bridges_of
 from shared import errors
-from shared.connectors.contract import Connector
+from shared.connectors.contract import CheckName, Connector
+from shared.connectors.settings import renewed
 from shared.flows import catalog
 from shared.flows.spec import Document, Side
 from shared.model.change import is_record_id
@@ -34,7 +35,8 @@ router = APIRouter()
 _EXAMPLES: Final = 10
 _PAGE: Final = 500
 _FINDINGS: Final[tuple[FindingName, ...]] = ("exact", "probable", "ambiguous", "new")
-_NEEDED: Final = frozenset({"host", "certificate", "token", "read", "write", "prefix"})
+# What is mended while the account is there; a failure of anything else means that nothing would work.
+_LATER: Final[frozenset[CheckName]] = frozenset({"hooks", "shipped link"})
 _SECRET: Final = "credential."  # noqa: S105 - the beginning of a form field's name
 _SETTING: Final = "setting."
 
@@ -138,22 +140,23 @@ async def account(visit: Acts, workspace_id: str, request: Request) -> Response:
     connector = administration.connector_of(visit.parts, system)
     old = used.directory.accounts.get(f"{workspace_id}.{system}")
     given = _given(form, _SECRET)
-    kept = dict(old.credentials) if old is not None else {}
+    fresh = {name: value for name, value in given.items() if value}
     made = administration.new_account(
         visit.parts,
         used,
         system,
         base_url=_text(form, "base_url"),
-        credentials=kept | {name: value for name, value in given.items() if value},
+        credentials=renewed(connector.credentials, old.credentials if old is not None else {}, fresh),
         settings=(dict(old.settings) if old is not None else {}) | _given(form, _SETTING),
     )
     checks = await administration.check_account(visit.parts, used, made)
-    is_well = not any(each.state == "failed" and each.name in _NEEDED for each in checks)
+    is_well = not any(each.state == "failed" and each.name not in _LATER for each in checks)
     if step != "save" or not is_well:
         return HTMLResponse(
             visit.text("checks.html", checks=checks, is_well=is_well, title=connector.title),
             status_code=200,
         )
+    made = administration.remembering(visit.parts, used, made, checks)
     if old is None:
         await administration.save_account(visit.parts, used, made)
     else:
