@@ -105,6 +105,12 @@ OVERVIEW: Final = Dashboard(
             unit="s",
         ),
         Panel(
+            title="The canary",
+            says="How long a post to our own address took until sync had it, and since when none came through.",
+            queries=[q("max(puente_canary_seconds)", "took"), q("max(puente_canary_age_seconds)", "last")],
+            unit="s",
+        ),
+        Panel(
             title="Hooks",
             says="Requests at the doors by what became of them, per second.",
             queries=[
