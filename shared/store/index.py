@@ -118,6 +118,12 @@ async def _delete(
     return (await connection.execute(delete(table).where(*mine, *more))).rowcount
 
 
+def _by_id() -> ColumnElement[str]:
+    """The order of record ids as no index has it: ordered by the bare column, the database walks through every
+    record of the account in the primary key's order instead of looking up the few that have a key."""
+    return func.coalesce(_K.c.record_id, "")
+
+
 async def with_key(
     connection: AsyncConnection, account_id: str, resource: str, key_name: str, key_hash: str, *, limit: int = 20
 ) -> list[str]:
@@ -130,7 +136,7 @@ async def with_key(
             _K.c.key_name == key_name,
             _K.c.key_hash == key_hash,
         )
-        .order_by(_K.c.record_id)
+        .order_by(_by_id())
         .limit(limit)
     )
     return list(rows.scalars())
@@ -294,7 +300,7 @@ async def holders(
                 _K.c.key_name == key_name,
                 _K.c.key_hash.in_(some),
             )
-            .order_by(_K.c.record_id)
+            .order_by(_by_id())
         )
         for key_hash, record_id in rows:
             found.setdefault(key_hash, []).append(record_id)
