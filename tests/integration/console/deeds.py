@@ -374,6 +374,12 @@ async def first_user(desk: Desk) -> None:
         assert made.roles == {"*": "admin"}
 
 
+async def try_alerts(desk: Desk) -> None:
+    before = len(desk.chat.at("/chat"))
+    await (await desk.as_("ana")).post("/alerts/test")
+    assert len(desk.chat.at("/chat")) == before + 1
+
+
 DEEDS: Final[Mapping[str, Story]] = {
     "/login": log_in,
     "/logout": log_out,
@@ -396,6 +402,7 @@ DEEDS: Final[Mapping[str, Story]] = {
     "/w/{workspace_id}/replay": replay,
     "/w/{workspace_id}/replay/pairs": repair_pairs,
     "/w/{workspace_id}/replay/{run_id}/{word}": move_run,
+    "/alerts/test": try_alerts,
     "/new": add_workspace,
     "/w/{workspace_id}/setup/account": add_account,
     "/w/{workspace_id}/setup/{flow_id}/options": set_options,

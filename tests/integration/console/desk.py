@@ -23,6 +23,7 @@ from services.console.settings import ConsoleSettings
 from shared.store.users import EVERYWHERE, Role
 from tests.scenarios.conftest import settings_for
 from tests.scenarios.world import WORKSPACE, World
+from tests.support.receivers import Inbox, web_server
 
 HOST: Final = "http://console.example"
 PASSWORD: Final = "tres palabras largas"
@@ -82,6 +83,7 @@ class Desk:
     world: World
     console: Console
     app: Removed
+    chat: Inbox
     people: dict[str, httpx.AsyncClient] = field(default_factory=dict)
     _stack: AsyncExitStack
     _numbers: Iterator[int] = field(default_factory=lambda: count(1))
@@ -118,14 +120,18 @@ async def open_desk(
 ) -> AsyncIterator[Desk]:
     """A console on a connected world; with `live` its flows are live and everybody of PEOPLE can log in."""
     async with AsyncExitStack() as stack:
-        world = await stack.enter_async_context(World.opened(settings_for(folder)))
+        chat = await stack.enter_async_context(web_server())
+        address = folder / "chat"
+        address.parent.mkdir(parents=True, exist_ok=True)
+        address.write_text(f"{chat.url}/chat", encoding="utf-8")
+        world = await stack.enter_async_context(World.opened(settings_for(folder, alert_chat_url_file=address)))
         if live:
             await world.connect()
             await world.go_live()
         console = await stack.enter_async_context(
             console_on(world.parts, world.log, settings or ConsoleSettings(port=0))
         )
-        desk = Desk(world=world, console=console, app=Removed(create_app(console)), _stack=stack)
+        desk = Desk(world=world, console=console, app=Removed(create_app(console)), chat=chat, _stack=stack)
         if live:
             for name, where, role in PEOPLE:
                 await console.people.add(name, PASSWORD, {where: role}, locale="en")

@@ -16,7 +16,16 @@ from shared.store.users import ROLES, Role
 from tests.integration.console.desk import PEOPLE, Desk, filled, routes
 from tests.scenarios.world import CUSTOMERS, WORKSPACE
 
-Needs = Literal["nothing", "log-in", "everywhere viewer", "everywhere admin", "viewer", "operator", "admin"]
+Needs = Literal[
+    "nothing",
+    "log-in",
+    "everywhere viewer",
+    "everywhere operator",
+    "everywhere admin",
+    "viewer",
+    "operator",
+    "admin",
+]
 
 GETS: Final[Mapping[str, Needs]] = {
     "/login": "nothing",
@@ -28,6 +37,8 @@ GETS: Final[Mapping[str, Needs]] = {
     "/people": "everywhere admin",
     "/new": "everywhere admin",
     "/lag": "everywhere viewer",
+    "/alerts": "everywhere viewer",
+    "/w/{workspace_id}/alerts": "viewer",
     "/w/{workspace_id}": "viewer",
     "/w/{workspace_id}/now": "viewer",
     "/w/{workspace_id}/events": "viewer",
@@ -57,6 +68,7 @@ POSTS: Final[Mapping[str, Needs]] = {
     "/people/{user_id}/password": "everywhere admin",
     "/people/{user_id}/remove": "everywhere admin",
     "/new": "everywhere admin",
+    "/alerts/test": "everywhere operator",
     "/w/{workspace_id}/sweep": "operator",
     "/w/{workspace_id}/flows/{flow_id}/{word}": "operator",
     "/w/{workspace_id}/sync-now": "operator",
