@@ -36,6 +36,7 @@ from tests.support.receivers import Inbox, Mailbox, Posted, mail_server, web_ser
 from tests.support.waiting import until
 
 SOON = timedelta(seconds=20)
+_UNHURRIED = timedelta(milliseconds=200)
 SECRET = secrets.token_bytes(32)
 
 
@@ -70,10 +71,12 @@ class Told:
             counts = {len(self.mails), len(self.hooks), len(self.chats)}
             if counts == {many}:
                 return True
-            await self.world.pass_time(seconds=5)
+            await self.world.pass_time(seconds=2)
             return False
 
-        await until(is_told, within=SOON, what=f"{many} messages by each channel")
+        # Slowly: on a busy machine work would seem to stand still, which is told as well.
+        what = f"{many} messages by each channel"
+        await until(is_told, within=SOON, what=what, every=_UNHURRIED)
 
     def failing(self) -> list[dict[str, Any]]:
         """What was told of channels that fail."""
