@@ -153,7 +153,8 @@ async def at_a_desk(
 
 def is_an_answer(text: str) -> bool:
     """Whether the browser only reports that something was refused, or that a stream ended with its log-in."""
-    return any(words in text for words in ("status of", "EventSource", "[object Event]"))
+    known = ("status of", "Response Status Error Code", "EventSource", "[object Event]")
+    return any(words in text for words in known)
 
 
 async def become_first(page: Page, office: Office) -> None:
