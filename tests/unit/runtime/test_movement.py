@@ -5,9 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlalchemy import event
 
+from shared import errors
 from shared.clock import ManualClock
 from shared.runtime.movement import WINDOW, Point, Verdict, sample, sample_due, verdict, verdicts
 from shared.runtime.parts import opened, opened_log
@@ -64,3 +67,16 @@ async def test_several_processes_keep_one_sample_a_minute(tmp_path: Path) -> Non
         found = await parts.database.read(partial(series.samples, names=["lag"], since=clock.now() - WINDOW))
         assert [value for _, value in found["lag"]] == [0, 0, 0]
         assert await verdicts(parts, await sample(others, log)) == {0: "ok"}
+
+
+async def test_a_store_without_room_hides_no_lag(tmp_path: Path) -> None:
+    async with opened(Settings(data=tmp_path)) as parts, opened_log(parts) as log:
+        engine = parts.database.engine.sync_engine
+
+        @event.listens_for(engine, "checkout")
+        def only_read(connection: Any, *_others: object) -> None:
+            connection.execute("PRAGMA query_only = ON")
+
+        assert (await sample(parts, log)).total == 0
+        with pytest.raises(errors.Retryable):
+            await sample_due(parts, log)
