@@ -114,7 +114,7 @@ async def test_a_replay_shows_what_it_would_write_and_then_writes_it(page: Page,
     await page.click("text=Sync now")
     await page.goto(f"{office.url}/w/acme/replay")
     await page.click("text=Show what it would write")
-    await expect(page.locator("main section h2")).to_contain_text("changes of")
+    await expect(page.locator("main section h2").first).to_contain_text("changes of")
     await page.locator("button[value=run]").click()
     await expect(page.locator("#message")).to_contain_text("has begun")
     await expect(page.locator("#runs tbody tr").first).to_contain_text("done", timeout=PATIENT)
