@@ -12,8 +12,8 @@ from rich.table import Table
 from rich.text import Text as Styled
 
 from services.cli.console import Cli, span
-from shared.runtime import views
-from shared.runtime.views import Status
+from shared.operations import views
+from shared.operations.views import Status
 
 _WIDTH = 30
 

@@ -24,7 +24,8 @@ from shared import errors
 from shared.clock import Clock
 from shared.connectors.http import HttpWire, UnlimitedBudget
 from shared.eventlog.port import EventLog
-from shared.runtime import logging, movement, parts
+from shared.operations import movement
+from shared.runtime import logging, parts
 from shared.runtime.parts import Parts
 from shared.runtime.settings import Settings
 from shared.store import users

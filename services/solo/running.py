@@ -18,9 +18,9 @@ from services.solo.folder import folder_held
 from services.sync.gauges import Gauges, cancelled
 from shared import errors
 from shared.eventlog.port import EventLog
-from shared.runtime import housekeeping
+from shared.operations import housekeeping
+from shared.operations.alerts.beside import alerting
 from shared.runtime import parts as wiring
-from shared.runtime.alerts.beside import alerting
 from shared.runtime.parts import Parts
 from shared.runtime.settings import Settings
 from shared.runtime.sync import Rhythm, Sync

@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry, Gauge, generate_latest
 
 from shared import errors
 from shared.eventlog.port import EventLog, Lag
-from shared.runtime import canary, views
+from shared.operations import canary, views
 from shared.runtime.parts import Parts
 from shared.runtime.stopping import CANCEL_SECONDS
 from shared.runtime.sync import Sync

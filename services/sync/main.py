@@ -17,8 +17,9 @@ from services.sync.app import create_app
 from services.sync.gauges import Gauges, cancelled
 from shared import errors
 from shared.eventlog.port import EventLog
-from shared.runtime import housekeeping, logging, parts
-from shared.runtime.alerts.beside import alerting
+from shared.operations import housekeeping
+from shared.operations.alerts.beside import alerting
+from shared.runtime import logging, parts
 from shared.runtime.parts import Parts
 from shared.runtime.settings import Settings, load_settings
 from shared.runtime.sync import Sync

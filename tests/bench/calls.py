@@ -13,7 +13,7 @@ from typing import Any
 import aiohttp
 from sqlalchemy import func, select
 
-from shared.runtime import administration, hooking
+from shared.operations import administration, hooking
 from shared.store import tables
 from tests.bench.changes import start_sync
 from tests.bench.door import hook_body, start_ingress

@@ -24,7 +24,8 @@ from shared.flows.spec import Side, TwoWay
 from shared.keys import DoorKeys, Hook, Ring, generate_ring
 from shared.model.change import Change, shard_of
 from shared.model.normal import NORMALISER
-from shared.runtime import administration, parts
+from shared.operations import administration
+from shared.runtime import parts
 from shared.runtime.parts import Parts
 from shared.runtime.settings import Settings
 from shared.store import bindings, directory, index, tables

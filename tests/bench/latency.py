@@ -14,7 +14,7 @@ from datetime import timedelta
 
 import aiohttp
 
-from shared.runtime import administration
+from shared.operations import administration
 from tests.bench import load
 from tests.bench.changes import VendorWatch, start_sync, start_vendor
 from tests.bench.door import hook_body, start_ingress

@@ -17,7 +17,7 @@ from typing import Any, Final
 
 import aiohttp
 
-from shared.runtime import administration, hooking
+from shared.operations import administration, hooking
 from shared.store import sweeps
 from tests.bench.calls import Shop, settled, spent
 from tests.bench.changes import start_sync

@@ -8,7 +8,7 @@ import httpx
 import pytest
 from playwright.async_api import Browser, Page, expect
 
-from shared.runtime import steering
+from shared.operations import steering
 from tests.browser.office import (
     PASSWORD,
     PATIENT,

@@ -14,9 +14,9 @@ from pydantic import SecretStr
 from shared import errors
 from shared.clock import SystemClock
 from shared.connectors.outgoing import AddressRefused, OutgoingRules, networks_in
-from shared.runtime.alerts.channels import channels_of
-from shared.runtime.alerts.mail import MailServer, mail_server
-from shared.runtime.alerts.messages import Content, Item
+from shared.operations.alerts.channels import channels_of
+from shared.operations.alerts.mail import MailServer, mail_server
+from shared.operations.alerts.messages import Content, Item
 from shared.runtime.settings import Settings
 from tests.support import receivers
 from tests.support.certificates import self_signed

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
+from shared.operations.views import Status
 from shared.runtime.settings import Settings
-from shared.runtime.views import Status
 from tests.crashes.sync_process import AHEAD, JUMP
 from tests.scenarios.world import World
 from tests.support.processes import Process, Processes, python

@@ -14,7 +14,7 @@ from shared.flows import context
 from shared.flows.catalog import FLOWS
 from shared.flows.catalog import asunto_bitfactura_sugester as asunto
 from shared.flows.spec import Side, TwoWay
-from shared.runtime.alerts.kinds import REASONS, AlertKind
+from shared.operations.alerts.kinds import REASONS, AlertKind
 from shared.store.rows import PERSON, BindingState, FlowState, Reason
 from tests.docs import pages
 

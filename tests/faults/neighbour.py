@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Self
 
-from shared.runtime import administration, hooking, matching_report
+from shared.operations import administration, hooking, matching_report
 from shared.runtime.workspaces import Used
 from tests.scenarios.owners import Json, Owner
 from tests.scenarios.world import CUSTOMERS, UNHURRIED, World

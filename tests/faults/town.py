@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Self
 
-from shared.runtime import administration
+from shared.operations import administration
 from shared.store import waiting
 from tests.faults.neighbour import Neighbour
 from tests.scenarios.conftest import settings_for

@@ -13,10 +13,10 @@ from sqlalchemy import select
 from shared.connectors.registry import CONNECTORS
 from shared.eventlog.port import Entry
 from shared.model.change import Change
-from shared.runtime import administration, views
+from shared.operations import administration, views
+from shared.operations.views import Status
 from shared.runtime.parts import Parts, opened, opened_log
 from shared.runtime.settings import Settings
-from shared.runtime.views import Status
 from shared.store import attempts, bindings, tables, waiting
 from shared.store.rows import Attempt, Binding, Waiting
 from tests.kill.bridges import Side

@@ -10,7 +10,7 @@ from typing import Final
 import pytest
 
 from shared.clock import SystemClock
-from shared.runtime.views import Status
+from shared.operations.views import Status
 from shared.store.rows import Binding, PairBase
 from tests.kill.audit import judge
 from tests.kill.books import Books

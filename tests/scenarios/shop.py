@@ -12,7 +12,7 @@ from shared.flows.spec import TwoWay
 from shared.model import phones
 from shared.model.normal import normal
 from shared.model.record import CUSTOMER, Value
-from shared.runtime import administration, hooking, matching_report, views
+from shared.operations import administration, hooking, matching_report, views
 from shared.store import sweeps
 from shared.store.matches import Report
 from tests.scenarios.owners import Control, Json, Owner

@@ -16,12 +16,12 @@ from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 
-from shared.runtime import hooking
-from shared.runtime.alerts import asking, conditions
-from shared.runtime.alerts.beside import alerting
-from shared.runtime.alerts.channels import channels_of
-from shared.runtime.alerts.watch import AlertWatch
-from shared.runtime.hookwatch import HookWatch
+from shared.operations import hooking
+from shared.operations.alerts import asking, conditions
+from shared.operations.alerts.beside import alerting
+from shared.operations.alerts.channels import channels_of
+from shared.operations.alerts.watch import AlertWatch
+from shared.operations.hookwatch import HookWatch
 from shared.runtime.parts import Parts, opened, opened_log
 from shared.runtime.settings import Settings
 from shared.store import alerts

@@ -11,9 +11,9 @@ import pytest
 
 from shared.connectors.registry import CONNECTORS
 from shared.model.change import SHARDS, is_canary, shard_of
-from shared.runtime import canary, views
-from shared.runtime.alerts import conditions
-from shared.runtime.canary import CanaryFlight, Flown
+from shared.operations import canary, views
+from shared.operations.alerts import conditions
+from shared.operations.canary import CanaryFlight, Flown
 from shared.runtime.parts import Parts
 from shared.runtime.settings import Settings
 from shared.store import waiting

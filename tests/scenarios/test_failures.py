@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from shared.runtime import administration
+from shared.operations import administration
 from tests.scenarios.test_clients import TALLERES
 from tests.scenarios.world import ASUNTOS, CUSTOMERS, World
 

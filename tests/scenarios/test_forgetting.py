@@ -13,8 +13,8 @@ import pytest
 from sqlalchemy import select
 
 from shared.eventlog.sqlite import SqliteLog
-from shared.runtime import forgetting, recovery
-from shared.runtime.forgetting import Forgotten
+from shared.operations import forgetting, recovery
+from shared.operations.forgetting import Forgotten
 from shared.store import tables
 from tests.scenarios.conftest import NewWorld
 from tests.scenarios.shop import Shop

@@ -12,7 +12,7 @@ import pytest
 from shared.connectors.contract import LookUp
 from shared.connectors.registry import CONNECTORS
 from shared.flows.spec import Side
-from shared.runtime import attention, steering
+from shared.operations import attention, steering
 from tests.scenarios.world import CUSTOMERS, World
 
 SOON = timedelta(seconds=60)

@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from shared.eventlog.port import Entry
-from shared.runtime import doctor, recovery, replay
+from shared.operations import doctor, recovery
+from shared.runtime import replay
 from shared.store import bindings, directory, runs, schema
 from shared.store.database import Database
 from shared.store.rows import Binding

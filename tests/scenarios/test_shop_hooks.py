@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from shared import errors
-from shared.runtime import administration, doctor, hooking
+from shared.operations import administration, doctor, hooking
 from tests.scenarios.conftest import NewShop
 from tests.scenarios.test_shop_clients import NORIA, ROCIO
 

@@ -27,12 +27,12 @@ from shared.flows.catalog import FLOWS
 from shared.flows.spec import TwoWay
 from shared.model.normal import normal
 from shared.model.record import CUSTOMER, Value
-from shared.runtime import administration, hooking, matching_report, views
-from shared.runtime.hooking import HookLine
+from shared.operations import administration, hooking, matching_report, views
+from shared.operations.hooking import HookLine
+from shared.operations.views import Status
 from shared.runtime.parts import Parts, opened, opened_log, sync_of
 from shared.runtime.settings import Settings, key_rings
 from shared.runtime.sync import Rhythm, Sync
-from shared.runtime.views import Status
 from shared.runtime.workspaces import Used
 from shared.store import attempts, bindings, directory, sweeps, waiting
 from shared.store.rows import Account, Attempt, Binding, FlowRow, Load, SideName, Sweep, Waiting

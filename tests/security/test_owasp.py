@@ -27,7 +27,7 @@ from shared.connectors.http import HttpWire, UnlimitedBudget
 from shared.connectors.registry import CONNECTORS
 from shared.keys import DoorKeys, Ring, StoreKeys, generate_ring
 from shared.model.change import Change
-from shared.runtime import administration
+from shared.operations import administration
 from shared.runtime.settings import Settings, load_keys
 from tests.contracts.connector_bench import LOOPBACK
 from tests.contracts.connector_rawvendor import answer, raw_vendor

@@ -14,8 +14,8 @@ from services.cli.console import CREDENTIALS, DONE, FAILED, UNREACHABLE, Cli, cl
 from shared import errors
 from shared.connectors.contract import Check, CheckName
 from shared.connectors.settings import renewed
-from shared.runtime import administration, hooking, views
-from shared.runtime.hooking import HookLine
+from shared.operations import administration, hooking, views
+from shared.operations.hooking import HookLine
 from shared.runtime.parts import Parts
 from shared.runtime.workspaces import Used
 from shared.store import hooks as stored

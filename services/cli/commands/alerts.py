@@ -7,11 +7,11 @@ from typing import Final
 import typer
 
 from services.cli.console import ASKS, DONE, FAILED, Cli, cli_of
-from shared.runtime import administration
-from shared.runtime.alerts import asking
-from shared.runtime.alerts.asking import ChannelState, Tried
-from shared.runtime.alerts.channels import channels_of
-from shared.runtime.alerts.messages import Item
+from shared.operations import administration
+from shared.operations.alerts import asking
+from shared.operations.alerts.asking import ChannelState, Tried
+from shared.operations.alerts.channels import channels_of
+from shared.operations.alerts.messages import Item
 from shared.runtime.parts import Parts
 
 alerts = typer.Typer(no_args_is_help=True, help="What is told by mail, webhook and chat.")

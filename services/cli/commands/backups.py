@@ -14,7 +14,7 @@ from services.cli.commands import keeping
 from services.cli.console import DONE, Cli, cli_of, exit_code, run_loop
 from services.solo.folder import folder_held
 from shared import errors
-from shared.runtime import backup, recovery
+from shared.operations import backup, recovery
 from shared.runtime.parts import Parts
 from shared.store.matches import Report
 

@@ -10,7 +10,7 @@ from services.cli import given
 from services.cli.console import CREDENTIALS, DONE, Cli, cli_of
 from shared.connectors.contract import OwnField
 from shared.flows.catalog import FLOWS
-from shared.runtime import administration, steering, views
+from shared.operations import administration, steering, views
 from shared.runtime.parts import Parts
 from shared.runtime.workspaces import LOOK_EVERY
 from shared.store.directory import Directory, unknown

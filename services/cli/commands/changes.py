@@ -19,7 +19,8 @@ from shared.eventlog.port import EventLog
 from shared.eventlog.urls import event_log
 from shared.flows.preview import Preview
 from shared.flows.spec import Side
-from shared.runtime import administration, attention, replay, views
+from shared.operations import administration, attention, views
+from shared.runtime import replay
 from shared.runtime.parts import Parts
 from shared.runtime.replay import Dry, Wants
 from shared.runtime.workspaces import Used

@@ -13,9 +13,9 @@ from services.cli.commands import changes
 from services.cli.console import DONE, FAILED, Cli, cli_of
 from shared import errors
 from shared.eventlog.port import Entry, EventLog
-from shared.runtime import administration, story, views
+from shared.operations import administration, story, views
+from shared.operations.story import InFlow, Story
 from shared.runtime.parts import Parts
-from shared.runtime.story import InFlow, Story
 from shared.runtime.workspaces import Used
 from shared.store.rows import Account, Attempt
 

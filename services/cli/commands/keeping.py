@@ -15,7 +15,7 @@ from services.cli.commands.alerts import channel_states, state_as_dict
 from services.cli.console import DONE, FAILED, Cli, cli_of
 from services.solo.folder import folder_held
 from shared.eventlog.port import EventLog
-from shared.runtime import administration, doctor, forgetting, recovery, story, views
+from shared.operations import administration, doctor, forgetting, recovery, story, views
 from shared.runtime.parts import Parts
 from shared.runtime.settings import key_rings
 from shared.store.matches import Report

@@ -11,7 +11,7 @@ from services.cli.console import DONE, Cli, cli_of
 from shared.eventlog.port import EventLog
 from shared.keyfile import RINGS, RingName
 from shared.keys import generate_ring
-from shared.runtime import rotation
+from shared.operations import rotation
 from shared.runtime.parts import Parts
 
 _BY_WORD: Final[dict[str, RingName]] = {name.removesuffix("_keys"): name for name in RINGS}

@@ -11,8 +11,8 @@ import typer
 from services.cli.console import DONE, Cli, cli_of, span
 from shared.eventlog.port import EventLog
 from shared.model.change import shard_of
-from shared.runtime import administration, canary, movement, views
-from shared.runtime.canary import Flown
+from shared.operations import administration, canary, movement, views
+from shared.operations.canary import Flown
 from shared.runtime.parts import Parts
 from shared.store import waiting
 

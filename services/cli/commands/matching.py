@@ -15,7 +15,7 @@ from shared import errors
 from shared.eventlog.port import EventLog
 from shared.flows.catalog import FLOWS
 from shared.flows.spec import Side
-from shared.runtime import administration, matching_report, steering, views
+from shared.operations import administration, matching_report, steering, views
 from shared.runtime.parts import Parts
 from shared.runtime.workspaces import Used
 from shared.store import matches

@@ -14,9 +14,9 @@ import typer
 from services.cli import given, words
 from services.cli.console import DONE, Cli, cli_of
 from services.console.people import People, check_role
-from shared.runtime import views
+from shared.operations import views
+from shared.operations.steering import line
 from shared.runtime.parts import Parts
-from shared.runtime.steering import line
 from shared.store import audit
 from shared.store import users as rows
 from shared.store.users import EVERYWHERE, User

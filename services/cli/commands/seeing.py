@@ -12,10 +12,10 @@ from services.cli import given, progress
 from services.cli.commands import alerts, bridges
 from services.cli.console import ASKS, DONE, Cli, cli_of, span
 from shared.eventlog.port import EventLog
-from shared.runtime import administration, steering, views
-from shared.runtime.alerts import asking
+from shared.operations import administration, steering, views
+from shared.operations.alerts import asking
+from shared.operations.views import Beside, Noted, Resting, Status
 from shared.runtime.parts import Parts
-from shared.runtime.views import Beside, Noted, Resting, Status
 from shared.store.directory import Directory
 from shared.store.rows import Load, Sweep, Waiting
 

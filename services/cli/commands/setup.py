@@ -8,7 +8,7 @@ import typer
 
 from services.cli.console import DONE, FAILED, Cli, cli_of, run_loop
 from shared.eventlog.topics import TopicReport, create_or_check
-from shared.runtime import administration, views
+from shared.operations import administration, views
 from shared.runtime.parts import Parts
 from shared.store import schema
 from shared.store.database import Database

@@ -17,7 +17,7 @@ from services.solo.running import Solo
 from shared import errors
 from shared.flows.catalog import FLOWS
 from shared.flows.spec import Side
-from shared.runtime import administration, hooking, steering, views
+from shared.operations import administration, hooking, steering, views
 from shared.runtime.workspaces import Used
 from shared.store import bindings, intents
 from shared.store.rows import FlowRow, Intent

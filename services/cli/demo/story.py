@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from services.cli.demo import agreement
 from services.cli.demo.owner import Record
 from services.cli.demo.stage import SOON, WORKSPACE, Stage, doomed_sync
-from shared.runtime import administration, matching_report, steering, views
+from shared.operations import administration, matching_report, steering, views
 from shared.store.rows import Intent
 
 LEFT, RIGHT = "bitfactura", "sugester"

@@ -7,8 +7,8 @@ from starlette.responses import HTMLResponse, Response
 
 from services.console.context import Acts, Asks
 from shared import errors
-from shared.runtime.alerts import asking
-from shared.runtime.alerts.channels import channels_of
+from shared.operations.alerts import asking
+from shared.operations.alerts.channels import channels_of
 from shared.store import alerts
 from shared.store.users import EVERYWHERE
 

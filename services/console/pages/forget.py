@@ -11,7 +11,7 @@ from services.console.context import Acts, Asks, Visit
 from services.console.pages.records import page_of
 from shared import errors
 from shared.model.change import is_record_id
-from shared.runtime import forgetting
+from shared.operations import forgetting
 from shared.runtime.workspaces import Used
 
 router = APIRouter()

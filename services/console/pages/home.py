@@ -16,8 +16,8 @@ from services.console.context import Acts, Asks, Visit
 from shared import errors
 from shared.flows.catalog import FLOWS
 from shared.flows.spec import TwoWay
-from shared.runtime import steering, views
-from shared.runtime.views import Progress, Status
+from shared.operations import steering, views
+from shared.operations.views import Progress, Status
 from shared.runtime.workspaces import Used
 from shared.store import series
 from shared.store.rows import Account, FlowRow, Load

@@ -9,7 +9,7 @@ from starlette.responses import HTMLResponse
 
 from services.console.context import Asks
 from shared.eventlog.port import Lag
-from shared.runtime import canary, movement, views
+from shared.operations import canary, movement, views
 from shared.store.users import EVERYWHERE
 
 router = APIRouter()

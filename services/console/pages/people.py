@@ -21,8 +21,8 @@ from services.console.context import (
 )
 from services.console.people import LoggedIn, Refused, check_role
 from shared import errors
-from shared.runtime import views
-from shared.runtime.steering import line
+from shared.operations import views
+from shared.operations.steering import line
 from shared.store import audit, users
 from shared.store.users import EVERYWHERE, ROLES, User
 

@@ -14,7 +14,7 @@ from starlette.responses import HTMLResponse
 
 from services.console.charts import Chart, lines, stacked
 from services.console.context import Asks, Visit
-from shared.runtime import movement
+from shared.operations import movement
 from shared.runtime.workspaces import Used
 from shared.store import series
 from shared.store.series import Tried

@@ -19,8 +19,8 @@ from shared.flows import catalog
 from shared.flows.context import FlowContext
 from shared.flows.spec import Side
 from shared.model.change import is_record_id
-from shared.runtime import finding, steering, story
-from shared.runtime.story import InFlow
+from shared.operations import finding, steering, story
+from shared.operations.story import InFlow
 from shared.runtime.workspaces import Used
 from shared.store.rows import Attempt
 

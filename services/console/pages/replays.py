@@ -16,7 +16,8 @@ from services.console.context import Acts, Asks, Visit
 from shared import errors
 from shared.flows.context import FlowContext
 from shared.flows.spec import Side, TwoWay
-from shared.runtime import repairing, replay, steering
+from shared.operations import steering
+from shared.runtime import repairing, replay
 from shared.runtime.replay import Wants
 from shared.runtime.workspaces import Used
 from shared.store import audit, runs

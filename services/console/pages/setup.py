@@ -22,8 +22,8 @@ from shared.connectors.settings import renewed
 from shared.flows import catalog
 from shared.flows.spec import Document, Side
 from shared.model.change import is_record_id
-from shared.runtime import administration, hooking, matching_report, steering, views
-from shared.runtime.views import Progress
+from shared.operations import administration, hooking, matching_report, steering, views
+from shared.operations.views import Progress
 from shared.runtime.workspaces import Used
 from shared.store import loads, matches
 from shared.store.matches import Decision, Finding, FindingName, Report

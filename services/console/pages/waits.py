@@ -14,8 +14,8 @@ from services.console.pages.records import page_of
 from shared import errors
 from shared.flows.spec import Side
 from shared.model.change import is_record_id
-from shared.runtime import attention, steering, views
-from shared.runtime.views import Waits
+from shared.operations import attention, steering, views
+from shared.operations.views import Waits
 from shared.runtime.workspaces import Used
 from shared.store import waiting
 from shared.store.matches import Decision

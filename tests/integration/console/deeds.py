@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import httpx
 
-from shared.runtime import administration, matching_report, steering
+from shared.operations import administration, matching_report, steering
 from shared.store import audit, loads, matches, runs, users
 from shared.store.rows import Binding, Waiting
 from tests.integration.console.desk import PASSWORD, Desk, open_desk

@@ -23,7 +23,8 @@ from shared.eventlog.urls import event_log
 from shared.flows.context import Outcome
 from shared.keys import generate_ring
 from shared.model.change import Change, shard_of
-from shared.runtime import administration, parts
+from shared.operations import administration
+from shared.runtime import parts
 from shared.runtime.consumer import GROUP, Consumer
 from shared.runtime.due import Due
 from shared.runtime.parts import Parts

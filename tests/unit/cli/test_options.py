@@ -7,7 +7,7 @@ import pytest
 from services.cli.commands import bridges
 from shared import errors
 from shared.flows.catalog import FLOWS
-from shared.runtime import steering
+from shared.operations import steering
 from shared.store.rows import FlowRow
 
 CUSTOMERS = "customer_bitfactura_sugester"

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from services.cli.console import Cli
 from services.cli.progress import Shown
-from shared.runtime.views import Status, Waits
+from shared.operations.views import Status, Waits
 from shared.store.rows import Load
 
 NOW = datetime(2026, 11, 21, 9, tzinfo=UTC)

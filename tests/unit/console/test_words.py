@@ -16,7 +16,7 @@ from services.console.spanish import SPANISH
 from shared.connectors.contract import CheckName, CheckState
 from shared.flows.catalog import FLOWS
 from shared.flows.context import Kind
-from shared.runtime.movement import Verdict
+from shared.operations.movement import Verdict
 from shared.store.matches import Decision, FindingName
 from shared.store.rows import BindingState, FlowState, Reason
 from shared.store.users import Role

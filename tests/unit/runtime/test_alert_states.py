@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.runtime.alerts.states import Finding, Rules, step
+from shared.operations.alerts.states import Finding, Rules, step
 from shared.store.alerts import Alert
 
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)

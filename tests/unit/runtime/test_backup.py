@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from shared import errors
-from shared.runtime import administration, backup, views
+from shared.operations import administration, backup, views
 from shared.runtime.parts import opened
 from shared.runtime.settings import Settings
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from shared.runtime.hookwatch import is_silent, usual_silence
+from shared.operations.hookwatch import is_silent, usual_silence
 from shared.store.series import Heard
 
 MONDAY = datetime(2026, 3, 2, 0, 0, tzinfo=UTC)

@@ -12,7 +12,7 @@ from sqlalchemy import event
 
 from shared import errors
 from shared.clock import ManualClock
-from shared.runtime.movement import WINDOW, Point, Verdict, sample, sample_due, verdict, verdicts
+from shared.operations.movement import WINDOW, Point, Verdict, sample, sample_due, verdict, verdicts
 from shared.runtime.parts import opened, opened_log
 from shared.runtime.settings import Settings
 from shared.store import series

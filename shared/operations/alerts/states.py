@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from shared.runtime.alerts.kinds import KINDS, AlertKind
+from shared.operations.alerts.kinds import KINDS, AlertKind
 from shared.store.alerts import Alert
 
 _REMINDED: Final = timedelta(hours=24)

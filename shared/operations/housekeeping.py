@@ -10,8 +10,8 @@ import structlog
 from shared import errors
 from shared.eventlog.port import EventLog
 from shared.eventlog.sqlite import SqliteLog
-from shared.runtime import movement
-from shared.runtime.hookwatch import HookWatch
+from shared.operations import movement
+from shared.operations.hookwatch import HookWatch
 from shared.runtime.parts import Parts, sync_of
 from shared.runtime.sync import Rhythm, Sync
 from shared.store import retention

@@ -12,7 +12,7 @@ from shared import errors, keyfile
 from shared.eventlog.port import EventLog
 from shared.keyfile import RINGS, RingName
 from shared.keys import LOOK_SECONDS, Ring
-from shared.runtime import administration, hooking, views
+from shared.operations import administration, hooking, views
 from shared.runtime.parts import Parts
 from shared.runtime.settings import Settings, key_rings
 from shared.store import directory

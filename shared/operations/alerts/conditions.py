@@ -10,9 +10,9 @@ from typing import Final
 
 from shared import errors
 from shared.eventlog.port import EventLog
-from shared.runtime import canary, movement
-from shared.runtime.alerts.kinds import AlertKind
-from shared.runtime.alerts.states import Finding
+from shared.operations import canary, movement
+from shared.operations.alerts.kinds import AlertKind
+from shared.operations.alerts.states import Finding
 from shared.runtime.parts import Parts
 from shared.store import alerts, marks, troubles
 from shared.store.database import StoreUnreachable

@@ -35,7 +35,8 @@ from shared.eventlog.urls import sqlite_folder
 from shared.files import private_folder, private_opener, sync_folder
 from shared.keyfile import RingName
 from shared.keys import open_with_passphrase, seal_with_passphrase
-from shared.runtime import administration, parts, recovery, views
+from shared.operations import administration, recovery, views
+from shared.runtime import parts
 from shared.runtime.settings import KEY_FILE, LOCK_FILE, Settings, key_rings
 from shared.store import users
 from shared.store.database import database_url

@@ -14,7 +14,7 @@ from shared.eventlog.port import EventLog
 from shared.flows.context import FlowContext
 from shared.flows.spec import Document, Flow, Side, TwoWay
 from shared.model.change import Change, Entity
-from shared.runtime import administration
+from shared.operations import administration
 from shared.runtime.parts import Parts
 from shared.runtime.workspaces import Used
 from shared.store import audit, bindings, directory, matches, sweeps, waiting

@@ -22,7 +22,7 @@ from shared.connectors.contract import HookRules
 from shared.connectors.http import HttpWire, UnlimitedBudget
 from shared.keys import Hook
 from shared.model.change import CANARY, SHARDS, shard_of
-from shared.runtime import posting
+from shared.operations import posting
 from shared.runtime.parts import Parts
 from shared.store import canaries, marks
 from shared.store.canaries import Canary

@@ -14,9 +14,9 @@ import structlog
 
 from shared.clock import Clock
 from shared.eventlog.port import EventLog
-from shared.runtime.alerts.channels import channels_of
-from shared.runtime.alerts.watch import AlertWatch
-from shared.runtime.canary import CanaryFlight
+from shared.operations.alerts.channels import channels_of
+from shared.operations.alerts.watch import AlertWatch
+from shared.operations.canary import CanaryFlight
 from shared.runtime.parts import Parts
 from shared.runtime.stopping import CANCEL_SECONDS, at_most
 

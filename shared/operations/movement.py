@@ -20,7 +20,7 @@ import structlog
 
 from shared import errors
 from shared.eventlog.port import EventLog, Lag
-from shared.runtime import views
+from shared.operations import views
 from shared.runtime.parts import Parts
 from shared.store import series
 from shared.store.rows import PERSON

@@ -16,7 +16,7 @@ from typing import Final
 import structlog
 
 from shared import errors
-from shared.runtime import hooking
+from shared.operations import hooking
 from shared.runtime.parts import Parts
 from shared.runtime.workspaces import Used
 from shared.store import directory, hooks, marks, series, sweeps

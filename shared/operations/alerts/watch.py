@@ -21,11 +21,11 @@ import structlog
 
 from shared import errors
 from shared.eventlog.port import EventLog
-from shared.runtime.alerts import conditions
-from shared.runtime.alerts.channels import Channel, Channels
-from shared.runtime.alerts.kinds import KINDS
-from shared.runtime.alerts.messages import Content, Item, ItemState, RecordLine, item_of
-from shared.runtime.alerts.states import Finding, Rules, step
+from shared.operations.alerts import conditions
+from shared.operations.alerts.channels import Channel, Channels
+from shared.operations.alerts.kinds import KINDS
+from shared.operations.alerts.messages import Content, Item, ItemState, RecordLine, item_of
+from shared.operations.alerts.states import Finding, Rules, step
 from shared.runtime.parts import Parts
 from shared.runtime.settings import Settings
 from shared.store import alerts, marks, troubles

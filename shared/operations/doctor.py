@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from shared import errors
 from shared.connectors.contract import Check, Text
-from shared.runtime import administration, hooking
-from shared.runtime.hooking import HookLine
+from shared.operations import administration, hooking
+from shared.operations.hooking import HookLine
 from shared.runtime.parts import Parts
 from shared.runtime.workspaces import Used
 

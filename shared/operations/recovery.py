@@ -6,7 +6,7 @@ from typing import Any
 
 from shared import errors
 from shared.eventlog.port import EventLog
-from shared.runtime import matching_report
+from shared.operations import matching_report
 from shared.runtime.consumer import GROUP
 from shared.runtime.parts import Parts
 from shared.runtime.workspaces import Used, must_get

@@ -10,8 +10,8 @@ from typing import Final, Literal
 
 from shared import errors
 from shared.connectors.contract import Text
-from shared.runtime.alerts.channels import Channels
-from shared.runtime.alerts.messages import Content, Item, item_of
+from shared.operations.alerts.channels import Channels
+from shared.operations.alerts.messages import Content, Item, item_of
 from shared.runtime.parts import Parts
 from shared.store import alerts
 

@@ -24,9 +24,9 @@ from shared import errors
 from shared.clock import Clock
 from shared.connectors.http import HttpWire, UnlimitedBudget
 from shared.connectors.outgoing import OutgoingRules
-from shared.runtime import posting
-from shared.runtime.alerts.mail import MailServer, mail_server
-from shared.runtime.alerts.messages import Content
+from shared.operations import posting
+from shared.operations.alerts.mail import MailServer, mail_server
+from shared.operations.alerts.messages import Content
 from shared.runtime.settings import Settings
 
 ChannelName = Literal["mail", "webhook", "chat"]
