@@ -24,7 +24,8 @@ from shared.runtime.parts import Parts
 from shared.runtime.settings import Settings, load_settings
 from shared.runtime.sync import Sync
 
-_GAUGES_EVERY: Final = timedelta(seconds=5)
+# To read them takes the loop tens of milliseconds, in which a change waits; they are fetched four times a minute.
+_GAUGES_EVERY: Final = timedelta(seconds=15)
 _GC_THRESHOLD: Final = 50_000
 
 log = structlog.get_logger("puente.sync")

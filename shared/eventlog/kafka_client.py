@@ -55,6 +55,7 @@ class KafkaSettings:
     `rebalance_timeout` is how long the group waits for a member that is letting go; it exceeds REVOKE_LIMIT, else
     the member would lose its shards while its last calls still run. `max_poll_interval` is how long a member may
     not ask for entries before its shards go to another: a process whose consumer hangs while its loop lives.
+    The others hear that one has left in the answer to a `heartbeat`; its shards stand still until then.
     """
 
     bootstrap: str
@@ -63,7 +64,7 @@ class KafkaSettings:
     append_limit: timedelta = timedelta(seconds=3)
     pending_bytes: int = 64 * 1024 * 1024
     session_timeout: timedelta = timedelta(seconds=10)
-    heartbeat: timedelta = timedelta(seconds=3)
+    heartbeat: timedelta = timedelta(seconds=1)
     rebalance_timeout: timedelta = timedelta(seconds=30)
     max_poll_interval: timedelta = timedelta(minutes=10)
     security: str = "plaintext"
