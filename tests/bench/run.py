@@ -15,6 +15,7 @@ from rich.console import Console
 from tests.bench import (
     burst,
     calls,
+    change_parts,
     changes,
     door,
     door_parts,
@@ -39,6 +40,7 @@ BENCHES: Mapping[str, tuple[str, Bench]] = {
     "P1b": ("a burst of hooks, the broker killed in the middle", burst.burst_with_broker_killed),
     "P1c": ("a hook's CPU, part by part", door_parts.a_hook_in_parts),
     "P2": ("changes applied per second", changes.applied_per_second),
+    "P2c": ("a change's CPU, part by part", change_parts.a_change_in_parts),
     "P3": ("from the hook to the other side", latency.hook_to_visible),
     "P4": ("vendor calls per change", calls.calls_per_change),
     "P4b": ("vendor calls per change on the second bridge", shop_calls.calls_of_the_shop),

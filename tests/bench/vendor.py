@@ -78,14 +78,14 @@ class Vendor:
             body += message.get("body", b"")
             if not message.get("more_body"):
                 break
-        answer = await self._answer(scope["method"], scope["path"], scope["query_string"].decode(), body)
+        answer = await self.answered(scope["method"], scope["path"], scope["query_string"].decode(), body)
         status = 200 if answer is not None else 404
         content = msgspec.json.encode(answer if answer is not None else {"code": "error", "message": "not found"})
         headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(content))]
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": content})
 
-    async def _answer(self, method: str, path: str, query: str, body: bytes) -> object:
+    async def answered(self, method: str, path: str, query: str, body: bytes) -> object:
         if path == "/counts":
             return self._counts
         if path == "/written":
