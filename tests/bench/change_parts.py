@@ -8,14 +8,18 @@ store's steps are timed in full groups and in small ones, since what a transacti
 from __future__ import annotations
 
 import asyncio
+import logging as std_logging
+import os
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import msgspec
+import structlog
 
 from shared.clock import Clock
 from shared.connectors.contract import Access, Limits, Request, Response, Row
@@ -25,7 +29,7 @@ from shared.flows.desk import look_up
 from shared.flows.merge import changed_fields
 from shared.flows.pairs import usable_base
 from shared.flows.spec import Side, TwoWay
-from shared.runtime import parts
+from shared.runtime import logging, parts
 from shared.runtime.consumer import job_of
 from shared.runtime.runner import Runner
 from shared.runtime.workspaces import Workspaces, must_get
@@ -107,7 +111,19 @@ async def _bench(servers: Servers) -> AsyncIterator[_Bench]:
                 pair = (await here.parts.database.grouped(asked)).binding
                 assert row is not None
                 assert pair is not None
-                yield _Bench(here=here, flow=flow, row=row, base=pair.base)
+                with _logging():
+                    yield _Bench(here=here, flow=flow, row=row, base=pair.base)
+
+
+@contextmanager
+def _logging() -> Iterator[None]:
+    """Log as the service does, to nowhere."""
+    before = std_logging.getLogger().handlers[:]
+    with Path(os.devnull).open("w") as nowhere:
+        logging.configure(stream=nowhere)
+        yield
+    structlog.reset_defaults()
+    std_logging.getLogger().handlers[:] = before
 
 
 async def _store(bench: _Bench, size: int) -> dict[str, float]:
@@ -192,6 +208,7 @@ def _alone(bench: _Bench) -> dict[str, float]:
     wire = vendor.client(1, vendor.AFTER)
     session: Any = bench.flow.session(Side.LEFT)
     sealed = msgspec.json.encode(wire)
+    log = structlog.get_logger("puente.bench")
 
     def hashed() -> None:
         flow = bench.flow.for_one_look()
@@ -202,6 +219,7 @@ def _alone(bench: _Bench) -> dict[str, float]:
     work: dict[str, Callable[[], object]] = {
         "a record out of the vendor's JSON": lambda: session._rest.resources["clients"].row(wire, session.access),
         "hashes of a look: the edit test, what was seen": hashed,
+        "the line in the log": lambda: log.info("sync.attempted", flow="f", record="1", outcome="applied"),
         "the attempt's detail sealed": lambda: bench.flow.workspace.keys.seal(sealed, context="bench"),
     }
     found: dict[str, float] = {}
