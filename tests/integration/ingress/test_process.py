@@ -144,7 +144,7 @@ async def test_the_start_says_everything_but_secrets_and_the_stop_is_clean(
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        ({"PUENTE_DOOR_KEYS": ""}, r"PUENTE_DOOR_KEYS is wrong: .+\. Set it to the key that .+"),
+        ({"PUENTE_DOOR_KEYS": ""}, r"PUENTE_DOOR_KEYS is not set\. Set it to the key that .+"),
         (
             {"PUENTE_LOG_KEYS": "k1:short"},
             r"PUENTE_LOG_KEYS holds a key that cannot be read\. .+puente keys new.+",
