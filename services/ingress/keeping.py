@@ -165,7 +165,8 @@ class Keeper:
             if not await self._forward():
                 self._work.set()
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._stop.wait(), self._patience.probe.total_seconds())
+                    async with asyncio.timeout(self._patience.probe.total_seconds()):
+                        await self._stop.wait()
         await self._forward()
 
     async def _forward(self) -> bool:

@@ -54,7 +54,8 @@ class KafkaLog:
 
     async def start(self) -> None:
         try:
-            await asyncio.wait_for(self._connected(), _CONNECT_SECONDS)
+            async with asyncio.timeout(_CONNECT_SECONDS):
+                await self._connected()
         except TimeoutError as late:
             raise errors.Retryable("The broker does not answer.") from late
 

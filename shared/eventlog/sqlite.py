@@ -278,7 +278,8 @@ class SqliteLog:
     async def appended_here(self, limit: timedelta) -> None:
         """Wait until this log object has appended something, or the limit is over."""
         try:
-            await asyncio.wait_for(self._appended.wait(), timeout=limit.total_seconds())
+            async with asyncio.timeout(limit.total_seconds()):
+                await self._appended.wait()
         except TimeoutError:
             return
 

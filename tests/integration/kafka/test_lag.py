@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from datetime import timedelta
 
 import pytest
@@ -31,9 +31,10 @@ async def place(kafka: kafkas.Broker) -> AsyncIterator[KafkaPlace]:
 @asynccontextmanager
 async def flowing(log: EventLog) -> AsyncIterator[None]:
     """Changes of several workspaces come all the time."""
+    stop = asyncio.Event()
 
     async def come() -> None:
-        while True:
+        while not stop.is_set():
             for workspace in WORKSPACES:
                 await log.append(change(workspace=workspace), change(workspace=workspace, system="sugester"))
 
@@ -41,18 +42,18 @@ async def flowing(log: EventLog) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+        stop.set()
+        await task
 
 
 @asynccontextmanager
 async def working(log: EventLog, group: str) -> AsyncIterator[None]:
     """A consumer that settles what comes, a little behind."""
+    stop = asyncio.Event()
 
     async def work() -> None:
         async with log.subscribe(group=group) as subscription:
-            while True:
+            while not stop.is_set():
                 for entry in await subscription.next_batch(limit=5, wait=timedelta(milliseconds=50)):
                     await subscription.commit(entry.position)
 
@@ -60,9 +61,8 @@ async def working(log: EventLog, group: str) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+        stop.set()
+        await task
 
 
 async def by_kafka(kafka: kafkas.Broker, group: str) -> Mapping[int, tuple[int, int, int]]:
