@@ -65,9 +65,9 @@ async def test_an_alert_is_seen_with_its_way_out_and_gone_when_it_is_mended(page
 
 
 async def test_who_has_one_business_sees_its_alerts_and_sends_no_test(chromium: Browser, office: Office) -> None:
-    await office.person("vera@acme.example", "operator")
+    await office.person("olga@acme.example", "operator")
     async with at_a_desk(chromium, office) as page:
-        await log_in(page, office, "vera@acme.example")
+        await log_in(page, office, "olga@acme.example")
         await page.goto(f"{office.url}/w/acme/alerts")
         await expect(page.locator("h1")).to_have_text("Alerts")
         await expect(page.locator("a[href='/alerts']")).to_have_count(0)
