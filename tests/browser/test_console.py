@@ -84,6 +84,7 @@ async def test_a_doubt_is_decided(page: Page, office: Office) -> None:
     them."""
     flow = (await office.used()).directory.flows["acme.customer_bitfactura_sugester"]
     await steering.pause(office.solo.parts, flow, reason="Two hands at once.", actor="test")
+    assert (await office.used()).directory.flows[flow.id].state == "paused"  # from here on sync knows it as well
     await office.sugester(name="Bar Duda", email="duda@acme.example")
     await office.bitfactura("POST", "clients.json", client={"name": "Bar Duda", "city": "Toledo"})
     # Both were seen, and with them their names.

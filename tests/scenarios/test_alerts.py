@@ -35,7 +35,7 @@ from tests.support.ports import free_ports
 from tests.support.receivers import Inbox, Mailbox, Posted, mail_server, web_server
 from tests.support.waiting import until
 
-SOON = timedelta(seconds=20)
+SOON = timedelta(seconds=60)
 _UNHURRIED = timedelta(milliseconds=200)
 SECRET = secrets.token_bytes(32)
 

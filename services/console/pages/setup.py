@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Final
 from urllib.parse import quote
 
@@ -312,6 +312,9 @@ def _accounts(visit: Visit, used: Used) -> Mapping[str, Account]:
 
 async def _step(visit: Visit, used: Used, row: FlowRow) -> FlowStep:
     parts = visit.parts
+    # As it stands before its report is read: one that ends meanwhile still counts as running, and is asked for again.
+    found = visit.console.jobs.find(f"report {row.id}")
+    job = replace(found) if found is not None else None
     kept = await parts.database.read(lambda connection: matches.report(connection, row.id))
     examples: dict[str, Sequence[Finding]] = {}
     open_ones = 0
@@ -337,7 +340,7 @@ async def _step(visit: Visit, used: Used, row: FlowRow) -> FlowStep:
         report=kept,
         open=open_ones,
         examples=examples,
-        job=visit.console.jobs.find(f"report {row.id}"),
+        job=job,
         load=(newest, views.progress_of(newest)) if newest is not None else None,
     )
 
