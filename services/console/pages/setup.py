@@ -312,7 +312,7 @@ def _accounts(visit: Visit, used: Used) -> Mapping[str, Account]:
 
 async def _step(visit: Visit, used: Used, row: FlowRow) -> FlowStep:
     parts = visit.parts
-    # As it stands before its report is read: one that ends meanwhile still counts as running, and is asked for again.
+    # As it stands before its report is read: one that ends meanwhile counts as running, and is asked for again.
     found = visit.console.jobs.find(f"report {row.id}")
     job = replace(found) if found is not None else None
     kept = await parts.database.read(lambda connection: matches.report(connection, row.id))
