@@ -59,6 +59,11 @@ class Visit:
     def actor(self) -> str:
         return f"console:{self.user.name}"
 
+    @property
+    def wants_piece(self) -> bool:
+        """Whether a script of the page asks, which puts the answer into it; a plain form gets a whole page."""
+        return self.request.headers.get("hx-request") == "true"
+
     def say(self, text: str, **values: object) -> str:
         return words.say(self.language, text, **values)
 
@@ -102,7 +107,7 @@ class Visit:
         if said:
             query = urlencode({"said": said, "seal": words.seal(self.session.csrf, said)})
             target = f"{path}{'&' if '?' in path else '?'}{query}"
-        if self.request.headers.get("hx-request") == "true":
+        if self.wants_piece:
             return Response(status_code=204, headers={"HX-Redirect": target})
         return RedirectResponse(target, status_code=303)
 

@@ -145,6 +145,7 @@ _SENTENCES: Final = {
     "Log in with {title}": "Entrar con {title}",
     "Log out": "Salir",
     "Look": "Mirar",
+    "Look again": "Volver a mirar",
     "Looked at, nothing to write": "Mirados, sin nada que escribir",
     "Make the report": "Hacer el informe",
     "Make the report anew": "Hacer el informe de nuevo",

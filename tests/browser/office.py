@@ -50,10 +50,10 @@ class Office:
         answer.raise_for_status()
         return answer.json()
 
-    def records(self, system: str, table: str) -> list[Any]:
+    def records(self, system: str, table: str, account: str = "demo") -> list[Any]:
         """What a vendor holds."""
         assert self.solo.sandbox is not None
-        return list(self.solo.sandbox.world.account(system).tables[table].live())
+        return list(self.solo.sandbox.world.account(system, account).tables[table].live())
 
     async def sugester(self, **fields: str) -> None:
         """Make a client with the vendor's own API."""
@@ -72,6 +72,11 @@ class Office:
             new_token=lambda: "",
         )
         await people.add(name, PASSWORD, {EVERYWHERE if everywhere else "acme": role}, locale=locale)
+
+    async def account(self, system: str, name: str) -> Mapping[str, str]:
+        """Another account at a vendor, with nothing in it: its `base_url` and `token`."""
+        made = await self.control("accounts", system=system, account=name)
+        return {"base_url": str(made["base_url"]), "token": str(made["token"])}
 
     async def waits(self, reason: Reason, count: int) -> Sequence[Waiting] | None:
         """What waits for this reason, once there are so many."""
@@ -125,13 +130,20 @@ def _settings(folder: Path, chat: Inbox) -> Settings:
 
 @asynccontextmanager
 async def at_a_desk(
-    browser: Browser, office: Office, *, locale: str = "en-GB", width: int = 1200, as_admin: bool = False
+    browser: Browser,
+    office: Office,
+    *,
+    locale: str = "en-GB",
+    width: int = 1200,
+    as_admin: bool = False,
+    scripts: bool = True,
 ) -> AsyncIterator[Page]:
     """A window of its own; at the end nothing may have failed in it, nor left this machine."""
     context = await browser.new_context(
         locale=locale,
         viewport={"width": width, "height": 900},
         storage_state=office.cookies if as_admin else None,
+        java_script_enabled=scripts,
     )
     page = await context.new_page()
     page.set_default_timeout(PATIENT)
@@ -174,13 +186,14 @@ async def log_in(page: Page, office: Office, name: str) -> None:
     await page.wait_for_load_state()
 
 
-async def connect(page: Page, office: Office, system: str) -> None:
+async def connect(page: Page, office: Office, system: str, access: Mapping[str, str] | None = None) -> None:
     """Give an account's address and token, and connect it."""
+    access = access or office.systems[system]
     form = page.locator(f"details.pair:has([value=bitfactura]):has([value=sugester]) form:has([value={system}])")
     if not await form.is_visible():
         await page.locator("details.pair:has([value=bitfactura]):has([value=sugester]) > summary").click()
-    await form.locator("[name=base_url]").fill(office.systems[system]["base_url"])
-    await form.locator("[name^='credential.']").first.fill(office.systems[system]["token"])
+    await form.locator("[name=base_url]").fill(access["base_url"])
+    await form.locator("[name^='credential.']").first.fill(access["token"])
     await form.locator("button[value=save]").click()
     await page.wait_for_url("**/setup?said=*")
 
@@ -197,7 +210,7 @@ async def set_up(page: Page, office: Office, *, verdict: str = "in-step") -> Non
         await connect(page, office, system)
     for number in range(2):
         step = page.locator("#flows section.step").nth(number)
-        await step.locator("button[hx-post$='/report']").click()
+        await step.locator("form[action$='/report'] button").click()
         await expect(step.locator("table")).to_be_visible(timeout=PATIENT)
     await page.locator("form[action$='/setup/load'] button.main").click()
     await page.wait_for_url("**/setup?said=*")

@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from starlette.responses import HTMLResponse
 
 from services.console.context import Asks
-from services.console.pages.setup import flow_of, options_of, winners_of
+from services.console.pages.steps import flow_of, options_of, winners_of
 from shared.flows import catalog
 
 router = APIRouter()

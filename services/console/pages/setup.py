@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Annotated, Final
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Final
 from urllib.parse import quote
 
 from fastapi import APIRouter, Form, Request
@@ -15,26 +13,23 @@ from starlette.responses import HTMLResponse, Response, StreamingResponse
 
 from services.console.context import Acts, Asks, Visit
 from services.console.jobs import Job
+from services.console.pages import steps
 from services.console.pages.home import bridges_of
 from shared import errors
-from shared.connectors.contract import CheckName, Connector
+from shared.connectors.contract import Check, CheckName, Connector
 from shared.connectors.settings import renewed
 from shared.flows import catalog
 from shared.flows.spec import Document, Side
 from shared.model.change import is_record_id
-from shared.operations import administration, hooking, matching_report, steering, views
-from shared.operations.views import Progress
+from shared.operations import administration, hooking, matching_report, steering
 from shared.runtime.workspaces import Used
-from shared.store import loads, matches
-from shared.store.matches import Decision, Finding, FindingName, Report
-from shared.store.rows import Account, FlowRow, Load
+from shared.store import matches
+from shared.store.matches import Decision
+from shared.store.rows import Account
 from shared.store.users import EVERYWHERE
 
 router = APIRouter()
 
-_EXAMPLES: Final = 10
-_PAGE: Final = 500
-_FINDINGS: Final[tuple[FindingName, ...]] = ("exact", "probable", "ambiguous", "new")
 # What is mended while the account is there; a failure of anything else means that nothing would work.
 _LATER: Final[frozenset[CheckName]] = frozenset({"hooks", "shipped link"})
 _SECRET: Final = "credential."  # noqa: S105 - the beginning of a form field's name
@@ -52,24 +47,14 @@ class Pair:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FlowStep:
-    """One flow on its way to live: its report with examples, its loads, and what runs now."""
+class Tried:
+    """An account as it was typed into the form at `place`, and what its check said. `given` holds no secret."""
 
-    row: FlowRow
-    says: str
-    titles: tuple[str, str]
-    options: Sequence[tuple[str, str, str]]
-    winners: Sequence[tuple[str, str]]
-    report: Report | None
-    open: int
-    examples: Mapping[str, Sequence[Finding]]
-    job: Job | None
-    load: tuple[Load, Progress] | None
-
-    @property
-    def is_running(self) -> bool:
-        is_loading = self.load is not None and self.load[0].state == "running"
-        return is_loading or (self.job is not None and self.job.state == "running")
+    place: str
+    base_url: str
+    given: Mapping[str, str]
+    checks: Sequence[Check]
+    is_well: bool
 
 
 @router.get("/new")
@@ -96,36 +81,14 @@ async def add_workspace(
 
 @router.get("/w/{workspace_id}/setup")
 async def page(visit: Asks, workspace_id: str) -> HTMLResponse:
-    used = await visit.workspace(workspace_id, "admin")
-    steps = [await _step(visit, used, row) for row in _in_order(used)]
-    return visit.page(
-        "setup.html",
-        used=used,
-        pairs=_pairs(visit),
-        accounts=_accounts(visit, used),
-        bridges=bridges_of(visit, used),
-        steps=steps,
-        running=any(step.is_running for step in steps),
-        all_live=bool(steps) and all(step.row.state in {"loading", "live", "paused"} for step in steps),
-        findings=_FINDINGS,
-    )
+    return await _page(visit, await visit.workspace(workspace_id, "admin"), None)
 
 
 @router.get("/w/{workspace_id}/setup/flows")
 async def moving(visit: Asks, workspace_id: str) -> HTMLResponse:
     """The part of the page that moves while reports are made and loads run."""
     used = await visit.workspace(workspace_id, "admin")
-    steps = [await _step(visit, used, row) for row in _in_order(used)]
-    return HTMLResponse(
-        visit.text(
-            "flows.html",
-            used=used,
-            steps=steps,
-            running=any(step.is_running for step in steps),
-            findings=_FINDINGS,
-            all_live=bool(steps) and all(step.row.state in {"loading", "live", "paused"} for step in steps),
-        )
-    )
+    return HTMLResponse(visit.text("flows.html", used=used, **await _flows(visit, used)))
 
 
 # Accounts
@@ -152,10 +115,19 @@ async def account(visit: Acts, workspace_id: str, request: Request) -> Response:
     checks = await administration.check_account(visit.parts, used, made)
     is_well = not any(each.state == "failed" and each.name not in _LATER for each in checks)
     if step != "save" or not is_well:
-        return HTMLResponse(
-            visit.text("checks.html", checks=checks, is_well=is_well, title=connector.title),
-            status_code=200,
+        if visit.wants_piece:
+            return HTMLResponse(
+                visit.text("checks.html", checks=checks, is_well=is_well, title=connector.title), status_code=200
+            )
+        shown = {each.name: given.get(each.name, "") for each in connector.credentials if not each.secret}
+        tried = Tried(
+            place=_place(visit, _text(form, "place"), system),
+            base_url=made.base_url,
+            given=shown,
+            checks=checks,
+            is_well=is_well,
         )
+        return await _page(visit, used, tried)
     made = administration.remembering(visit.parts, used, made, checks)
     if old is None:
         await administration.save_account(visit.parts, used, made)
@@ -184,12 +156,12 @@ async def _after_account(visit: Visit, workspace_id: str, account: Account) -> N
 
 @router.post("/w/{workspace_id}/setup/{flow_id}/options")
 async def options(visit: Acts, workspace_id: str, flow_id: str, request: Request) -> Response:
-    _used, row = await flow_of(visit, workspace_id, flow_id)
+    _used, row = await steps.flow_of(visit, workspace_id, flow_id)
     spec = catalog.FLOWS[row.spec]
     form = await request.form()
     wanted = _given(form, "option.")
-    current = {name: text for name, _says, text in options_of(row)} | {
-        f"winner.{n}": s for n, s in winners_of(row)
+    current = {name: text for name, _says, text in steps.options_of(row)} | {
+        f"winner.{n}": s for n, s in steps.winners_of(row)
     }
     changed = {name: text for name, text in wanted.items() if current.get(name) != text}
     if changed:
@@ -204,7 +176,7 @@ async def options(visit: Acts, workspace_id: str, flow_id: str, request: Request
 @router.post("/w/{workspace_id}/setup/{flow_id}/report")
 async def report(visit: Acts, workspace_id: str, flow_id: str) -> Response:
     """Make the matching report in the background: both systems are listed, nothing is written to them."""
-    used, row = await flow_of(visit, workspace_id, flow_id)
+    used, row = await steps.flow_of(visit, workspace_id, flow_id)
 
     async def work(job: Job) -> None:
         await matching_report.make(visit.parts, used, row.id, progress=job.progress)
@@ -216,9 +188,9 @@ async def report(visit: Acts, workspace_id: str, flow_id: str) -> Response:
 @router.get("/w/{workspace_id}/setup/{flow_id}/report.csv")
 async def as_csv(visit: Asks, workspace_id: str, flow_id: str) -> StreamingResponse:
     """Every finding of a report, for a spreadsheet."""
-    _used, row = await flow_of(visit, workspace_id, flow_id)
+    _used, row = await steps.flow_of(visit, workspace_id, flow_id)
     headers = {"content-disposition": f'attachment; filename="{row.id}.csv"'}
-    return StreamingResponse(_csv(visit, row), media_type="text/csv; charset=utf-8", headers=headers)
+    return StreamingResponse(steps.as_csv(visit, row), media_type="text/csv; charset=utf-8", headers=headers)
 
 
 @router.post("/w/{workspace_id}/setup/{flow_id}/decide")
@@ -233,9 +205,9 @@ async def decide(
     every: Text = "",
 ) -> Response:
     """Decide one finding, or all open ones of a sort."""
-    used, row = await flow_of(visit, workspace_id, flow_id)
+    used, row = await steps.flow_of(visit, workspace_id, flow_id)
     if every:
-        sort = next((each for each in _FINDINGS if each == every), None)
+        sort = next((each for each in steps.FINDINGS if each == every), None)
         if sort is None:
             raise errors.Misconfigured(f"There is no finding {every!r}.")
         count = await steering.decide_all(visit.parts, row, sort, choice, actor=visit.actor)
@@ -256,7 +228,7 @@ async def decide(
 async def load(visit: Acts, workspace_id: str, since: Text = "", insist: Text = "") -> Response:
     """Approve what was reported, and begin the first load of every flow that waits for it."""
     used = await visit.workspace(workspace_id, "admin")
-    rows = [row for row in _in_order(used) if row.state in {"draft", "matching", "review"}]
+    rows = [row for row in steps.in_order(used) if row.state in {"draft", "matching", "review"}]
     if not insist:
         accounts = list(used.directory.accounts.values())
         await steering.check_shipped_link(visit.parts, used, accounts, rows)
@@ -282,18 +254,35 @@ async def load(visit: Acts, workspace_id: str, since: Text = "", insist: Text = 
 # Looking
 
 
-async def flow_of(visit: Visit, workspace_id: str, flow_id: str) -> tuple[Used, FlowRow]:
-    used = await visit.workspace(workspace_id, "admin")
-    row = used.directory.flows.get(flow_id)
-    if row is None or row.spec not in catalog.FLOWS:
-        raise errors.Misconfigured("There is no such flow.")
-    return used, row
+async def _page(visit: Visit, used: Used, tried: Tried | None) -> HTMLResponse:
+    return visit.page(
+        "setup.html",
+        used=used,
+        pairs=_pairs(visit),
+        accounts=_accounts(visit, used),
+        bridges=bridges_of(visit, used),
+        tried=tried,
+        **await _flows(visit, used),
+    )
 
 
-def _in_order(used: Used) -> list[FlowRow]:
-    order = list(catalog.FLOWS)
-    known = [row for row in used.directory.flows.values() if row.spec in order]
-    return sorted(known, key=lambda row: (order.index(row.spec), row.id))
+async def _flows(visit: Visit, used: Used) -> dict[str, Any]:
+    """What `flows.html` shows."""
+    found = [await steps.step_of(visit, used, row) for row in steps.in_order(used)]
+    return {
+        "steps": found,
+        "running": any(step.is_running for step in found),
+        "all_live": bool(found) and all(step.row.state in {"loading", "live", "paused"} for step in found),
+        "findings": steps.FINDINGS,
+    }
+
+
+def _place(visit: Visit, named: str, system: str) -> str:
+    """The form of the page that an account was typed into; the first of its system where none is named."""
+    places = [
+        f"{pair.left.name}-{system}" for pair in _pairs(visit) if system in {pair.left.name, pair.right.name}
+    ]
+    return named if named in places else places[0]
 
 
 def _pairs(visit: Visit) -> list[Pair]:
@@ -308,103 +297,6 @@ def _accounts(visit: Visit, used: Used) -> Mapping[str, Account]:
     for each in used.directory.accounts.values():
         found.setdefault(each.system, each)
     return found
-
-
-async def _step(visit: Visit, used: Used, row: FlowRow) -> FlowStep:
-    parts = visit.parts
-    # As it stands before its report is read: one that ends meanwhile counts as running, and is asked for again.
-    found = visit.console.jobs.find(f"report {row.id}")
-    job = replace(found) if found is not None else None
-    kept = await parts.database.read(lambda connection: matches.report(connection, row.id))
-    examples: dict[str, Sequence[Finding]] = {}
-    open_ones = 0
-    if kept is not None:
-        counted = await parts.database.read(
-            lambda connection: matches.counted(connection, row.id, decision="open")
-        )
-        open_ones = sum(many for (_side, finding), many in counted.items() if finding in {"ambiguous", "probable"})
-        for finding in _FINDINGS:
-            examples[finding] = await parts.database.read(
-                lambda connection, finding=finding: matches.page(  # type: ignore[misc] # mypy infers no lambda with a default
-                    connection, row.id, finding=finding, limit=_EXAMPLES
-                )
-            )
-    running = await parts.database.read(lambda connection: loads.of_flow(connection, row.id))
-    newest = max(running, key=lambda each: each.started_at, default=None)
-    return FlowStep(
-        row=row,
-        says=catalog.FLOWS[row.spec].says,
-        titles=(catalog.FLOWS[row.spec].left.connector.title, catalog.FLOWS[row.spec].right.connector.title),
-        options=options_of(row),
-        winners=winners_of(row),
-        report=kept,
-        open=open_ones,
-        examples=examples,
-        job=job,
-        load=(newest, views.progress_of(newest)) if newest is not None else None,
-    )
-
-
-def options_of(row: FlowRow) -> list[tuple[str, str, str]]:
-    """(name, what it is, its value as text) of every option but who wins."""
-    found: list[tuple[str, str, str]] = []
-    for option in catalog.FLOWS[row.spec].options:
-        if option.name == "winner":
-            continue
-        value = row.options.get(option.name, option.default)
-        match value:
-            case None:
-                text = ""
-            case bool():
-                text = "yes" if value else "no"
-            case str():
-                text = value
-            case Sequence():
-                text = ", ".join(str(each) for each in value)
-            case _:
-                text = str(value)
-        found.append((option.name, option.says, text))
-    return found
-
-
-def winners_of(row: FlowRow) -> list[tuple[str, str]]:
-    """(field, the side that wins it) of a two-way flow."""
-    spec = catalog.FLOWS[row.spec]
-    if isinstance(spec, Document):
-        return []
-    return [(name, spec.winner_of(name, row.options).value) for name in spec.shared_fields()]
-
-
-async def _csv(visit: Visit, row: FlowRow) -> AsyncIterator[str]:
-    def text_of(cells: Sequence[object]) -> str:
-        page = io.StringIO()
-        # A cell that begins like a formula would be one in a spreadsheet.
-        csv.writer(page).writerow(
-            [f"'{each}" if str(each)[:1] in {"=", "+", "-", "@"} else each for each in cells]
-        )
-        return page.getvalue()
-
-    yield text_of(["side", "record", "finding", "candidates", "why", "decision", "chosen"])
-    after = ("", "")
-    while True:
-        some = await visit.parts.database.read(
-            lambda connection, after=after: matches.page(connection, row.id, after=after, limit=_PAGE)  # type: ignore[misc] # mypy infers no lambda with a default
-        )
-        for each in some:
-            yield text_of(
-                [
-                    each.side,
-                    each.record_id,
-                    each.finding,
-                    " ".join(each.candidates),
-                    each.why,
-                    each.decision,
-                    each.chosen_id or "",
-                ]
-            )
-        if len(some) < _PAGE:
-            return
-        after = (some[-1].side, some[-1].record_id)
 
 
 def _given(form: FormData, prefix: str) -> dict[str, str]:
