@@ -15,7 +15,7 @@ from services.ingress import main as ingress
 from services.ingress import settings as door_settings
 from services.sandbox import server as sandbox
 from services.solo.folder import folder_held
-from services.sync.gauges import Gauges, cancelled
+from services.sync.gauges import Gauges
 from shared import errors
 from shared.eventlog.port import EventLog
 from shared.operations import housekeeping
@@ -23,6 +23,7 @@ from shared.operations.alerts.beside import alerting
 from shared.runtime import parts as wiring
 from shared.runtime.parts import Parts
 from shared.runtime.settings import Settings
+from shared.runtime.stopping import cancelled
 from shared.runtime.sync import Rhythm, Sync
 
 _GAUGES_EVERY: Final = timedelta(seconds=5)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import timedelta
 from typing import get_args
 
@@ -13,7 +12,6 @@ from shared import errors
 from shared.eventlog.port import EventLog, Lag
 from shared.operations import canary, views
 from shared.runtime.parts import Parts
-from shared.runtime.stopping import CANCEL_SECONDS
 from shared.runtime.sync import Sync
 from shared.store import totals
 from shared.store.rows import PERSON, FlowState, Reason
@@ -127,9 +125,3 @@ class Gauges:
         if last is not None and last.took is not None:
             self._canary.set(last.took.total_seconds())
             self._canary_age.set((parts.clock.now() - last.posted_at).total_seconds())
-
-
-async def cancelled(task: asyncio.Task[None]) -> None:
-    """Cancel a task of ours and wait until it is gone, or for a moment: a broker that is away may hold it up."""
-    task.cancel()
-    await asyncio.wait({task}, timeout=CANCEL_SECONDS)

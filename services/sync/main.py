@@ -14,7 +14,7 @@ import uvloop
 from services import http
 from services.ending import stopped_by_signals
 from services.sync.app import create_app
-from services.sync.gauges import Gauges, cancelled
+from services.sync.gauges import Gauges
 from shared import errors
 from shared.eventlog.port import EventLog
 from shared.operations import housekeeping
@@ -22,6 +22,7 @@ from shared.operations.alerts.beside import alerting
 from shared.runtime import logging, parts
 from shared.runtime.parts import Parts
 from shared.runtime.settings import Settings, load_settings
+from shared.runtime.stopping import cancelled
 from shared.runtime.sync import Sync
 
 # To read them takes the loop tens of milliseconds, in which a change waits; they are fetched four times a minute.

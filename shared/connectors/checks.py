@@ -20,11 +20,11 @@ from shared.connectors.contract import (
     RegisteredHook,
     Response,
     StatusFate,
-    Text,
 )
 from shared.connectors.http import AddressRefused, BadAddress, NotSent
 from shared.connectors.rest import Query, RestSession
 from shared.connectors.values import Object
+from shared.model.text import Text
 
 _SEEN: Final[Mapping[int, StatusFate]] = dict.fromkeys((400, 401, 402, 403, 404, 422), "answer")
 _CRM_HOSTS: Final = ("sugester.pl", "sugester.com", "sugester.es", "sugester.io")

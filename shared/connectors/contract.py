@@ -28,7 +28,7 @@ from typing import Literal, Protocol
 from shared import errors
 from shared.model import letters, phones
 from shared.model.record import EntityType, Fields, Value
-from shared.model.text import Text as Text  # noqa: PLC0414 - read from here by every connector
+from shared.model.text import Text
 
 
 class LookUp(Enum):

@@ -18,7 +18,7 @@ import msgspec
 import structlog
 
 from shared import errors
-from shared.connectors.contract import HookRules
+from shared.connectors.contract import CanaryBody, HookRules
 from shared.connectors.http import HttpWire, UnlimitedBudget
 from shared.keys import Hook
 from shared.model.change import CANARY, SHARDS, shard_of
@@ -79,28 +79,28 @@ class CanaryFlight:
         if not await database.run(partial(marks.lease, name=_LEASE, owner=self._owner, now=now, until=until)):
             return None
         connectors = self._parts.workspaces.connectors
-        systems = [
-            system
-            for system in await database.read(canaries.hooked_systems)
-            if system in connectors and connectors[system].hooks.canary is not None
-        ]
-        if not systems:
+        hooked = await database.read(canaries.hooked_systems)
+        told = {
+            system: (connectors[system].hooks, marking)
+            for system in hooked
+            if system in connectors and (marking := connectors[system].hooks.canary) is not None
+        }
+        if not told:
             return None
+        systems = list(told)
         turn = int(now.timestamp() / self._every.total_seconds())
         system = systems[(turn + turn // SHARDS) % len(systems)]
         canary = Canary(id=self._parts.new_id(), system=system, shard=turn % SHARDS, posted_at=now)
         await database.run(partial(canaries.add, canary=canary))
         await database.run(partial(canaries.forget, before=now - _KEPT))
         began = self._parts.clock.monotonic()
-        problem = await self._post(canary, connectors[system].hooks)
+        problem = await self._post(canary, *told[system])
         took_ms = None if problem else round((self._parts.clock.monotonic() - began) * 1000)
         await database.run(partial(canaries.answered, canary_id=canary.id, took_ms=took_ms, problem=problem))
         return canary
 
-    async def _post(self, canary: Canary, rules: HookRules) -> str:
+    async def _post(self, canary: Canary, rules: HookRules, told: CanaryBody) -> str:
         """What went wrong, "" for nothing."""
-        told = rules.canary
-        assert told is not None  # noqa: S101 - the caller chose among those that have one
         door = self._parts.keys.door
         hook = Hook(
             system=canary.system,

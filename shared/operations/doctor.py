@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from shared import errors
-from shared.connectors.contract import Check, Text
+from shared.connectors.contract import Check
+from shared.model.text import Text
 from shared.operations import administration, hooking
 from shared.operations.hooking import HookLine
 from shared.runtime.parts import Parts

@@ -18,6 +18,7 @@ import structlog
 from shared import errors
 from shared.operations import hooking
 from shared.runtime.parts import Parts
+from shared.runtime.rounds import Rounds
 from shared.runtime.workspaces import Used
 from shared.store import directory, hooks, marks, series, sweeps
 from shared.store.marks import Mark, MarkKind
@@ -26,6 +27,8 @@ from shared.store.series import Heard
 
 _log = structlog.get_logger("puente.sync")
 
+# How often the accounts are gone through for those whose turn it is.
+_ROUND: Final = timedelta(seconds=30)
 _HISTORY: Final = timedelta(days=14)
 # Less than this says nothing of what is usual.
 _LEAST_DELIVERIES: Final = 20
@@ -84,11 +87,11 @@ class HookWatch:
         self._listen_every = listen_every
         self._next: dict[str, datetime] = {}
         self._next_listen: dict[str, datetime] = {}
-        self._task: asyncio.Task[None] | None = None
+        self._rounds = Rounds(parts.clock, every=_ROUND)
 
     async def run_due(self, shards: frozenset[int], group: asyncio.TaskGroup) -> None:
-        if shards and self._parts.settings.public_url and (self._task is None or self._task.done()):
-            self._task = group.create_task(self._round(shards))
+        if shards and self._parts.settings.public_url and self._rounds.is_due:
+            self._rounds.begin(self._round(shards), group)
 
     async def _round(self, shards: frozenset[int]) -> None:
         parts, now = self._parts, self._parts.clock.now()

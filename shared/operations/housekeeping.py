@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import structlog
 
@@ -13,6 +13,7 @@ from shared.eventlog.sqlite import SqliteLog
 from shared.operations import movement
 from shared.operations.hookwatch import HookWatch
 from shared.runtime.parts import Parts, sync_of
+from shared.runtime.rounds import Rounds
 from shared.runtime.sync import Rhythm, Sync
 from shared.store import retention
 
@@ -25,24 +26,20 @@ class Housekeeper:
     def __init__(self, parts: Parts, log: EventLog, *, every: timedelta = timedelta(hours=1)) -> None:
         self._parts = parts
         self._event_log = log
-        self._every = every
-        self._next: datetime | None = None
-        self._task: asyncio.Task[None] | None = None
+        self._rounds = Rounds(parts.clock, every=every)
 
     async def run_due(self, _shards: frozenset[int], group: asyncio.TaskGroup) -> None:
-        now = self._parts.clock.now()
-        if (self._next is None or self._next <= now) and (self._task is None or self._task.done()):
-            self._next = now + self._every
-            self._task = group.create_task(self._tend(now))
+        if self._rounds.is_due:
+            self._rounds.begin(self._tend(), group)
 
-    async def _tend(self, now: datetime) -> None:
+    async def _tend(self) -> None:
         try:
             await retention.tend(
                 self._parts.database, self._parts.clock, attempt_days=self._parts.settings.attempt_days
             )
             await self._parts.database.empty_journal()
             if isinstance(self._event_log, SqliteLog):
-                await self._event_log.retain(now)
+                await self._event_log.retain(self._parts.clock.now())
         except errors.Retryable as problem:
             _log.warning("housekeeping.waits", says=problem.message)
 

@@ -22,6 +22,7 @@ from shared import errors
 from shared.eventlog.port import EventLog, Lag
 from shared.operations import views
 from shared.runtime.parts import Parts
+from shared.runtime.rounds import Rounds
 from shared.store import series
 from shared.store.rows import PERSON
 
@@ -79,16 +80,11 @@ class Sampler:
     def __init__(self, parts: Parts, log: EventLog) -> None:
         self._parts = parts
         self._log = log
-        self._next: datetime | None = None
-        self._task: asyncio.Task[None] | None = None
+        self._rounds = Rounds(parts.clock, every=SAMPLE_EVERY)
 
     async def run_due(self, _shards: frozenset[int], group: asyncio.TaskGroup) -> None:
-        now = self._parts.clock.now()
-        # A clock that was set back must not silence it for as long as it was set back by.
-        due = self._next is None or self._next <= now or self._next - now > SAMPLE_EVERY
-        if due and (self._task is None or self._task.done()):
-            self._next = now + SAMPLE_EVERY
-            self._task = group.create_task(self._sample())
+        if self._rounds.is_due:
+            self._rounds.begin(self._sample(), group)
 
     async def _sample(self) -> None:
         try:
@@ -106,12 +102,14 @@ async def sample_due(parts: Parts, log: EventLog) -> bool:
     return await _keep(parts, await views.lag_of(log, detail_limit=0))
 
 
-async def sample(parts: Parts, log: EventLog) -> Lag:
+async def sample(parts: Parts, log: EventLog, *, detail_limit: int = views.DETAIL_LIMIT) -> Lag:
     """The lag, kept too if nobody kept it for this minute: so a verdict is right while no sync lives.
+
+    Up to `detail_limit` entries are read, to tell systems and workspaces apart.
 
     A store that takes no writes hides no lag. Raises Retryable when the log is away.
     """
-    lag = await views.lag_of(log)
+    lag = await views.lag_of(log, detail_limit=detail_limit)
     with suppress(errors.Retryable):
         await _keep(parts, lag)
     return lag

@@ -26,6 +26,9 @@ from shared.store.directory import Directory, unknown
 from shared.store.rows import FlowRow, Load, SideName, Sweep, Waiting
 from shared.store.runs import Run
 
+DETAIL_LIMIT = 100_000
+"""So many entries of the log are read at most, to tell systems and workspaces apart."""
+
 _LOOK_EVERY = timedelta(milliseconds=250)
 _SETTLED_LOOKS = 2
 
@@ -118,7 +121,7 @@ def _by_reason(waits: Sequence[Waits], *, needs_person: bool) -> dict[str, int]:
     return dict(found)
 
 
-async def lag_of(log: EventLog, *, detail_limit: int = 100_000) -> Lag:
+async def lag_of(log: EventLog, *, detail_limit: int = DETAIL_LIMIT) -> Lag:
     """How far the log is behind; up to `detail_limit` entries are read, to tell systems and workspaces apart."""
     return await log.lag(group=GROUP, detail_limit=detail_limit)
 

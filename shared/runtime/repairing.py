@@ -6,11 +6,12 @@ the other side is overwritten only where it still shows what we wrote.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, get_args
+from typing import Any, Final
 
-from shared import errors
+import msgspec
+
 from shared.clock import Clock, NewId
 from shared.flows.context import FlowContext
 from shared.flows.preview import Preview, preview
@@ -18,7 +19,7 @@ from shared.flows.spec import Side
 from shared.model.change import Change, Entity
 from shared.store import bindings, runs
 from shared.store.database import Database
-from shared.store.rows import Binding
+from shared.store.rows import Binding, SideName
 from shared.store.runs import Run
 
 PAGE: Final = 200
@@ -31,19 +32,12 @@ class Pairs:
     workspace: str
     flow: str
     bridge: str
-    entity: str
+    entity: Entity
     role: str
-    side: str
+    side: SideName
     system: str
     account: str
     resource: str
-
-    def dump(self) -> dict[str, str]:
-        return {name: getattr(self, name) for name in self.__slots__}
-
-    @classmethod
-    def load(cls, stored: Mapping[str, Any]) -> Pairs:
-        return cls(**{name: str(stored[name]) for name in cls.__slots__})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +64,11 @@ def of_flow(flow: FlowContext, side: Side) -> Pairs:
     )
 
 
+def asked_for(run: Run) -> Pairs:
+    """What `begin` kept. Raises msgspec.ValidationError for a run that it did not make."""
+    return msgspec.convert(run.wants["pairs"], Pairs)
+
+
 async def begin(database: Database, wanted: Pairs, *, clock: Clock, new_id: NewId) -> Run:
     """Ask for a repair of every pair; whoever holds the workspace carries it out."""
     now = clock.now()
@@ -78,7 +77,7 @@ async def begin(database: Database, wanted: Pairs, *, clock: Clock, new_id: NewI
         workspace_id=wanted.workspace,
         state="running",
         mode="repair",
-        wants={"workspace": wanted.workspace, "pairs": wanted.dump()},
+        wants={"workspace": wanted.workspace, "pairs": msgspec.to_builtins(wanted)},
         counts={"of": await database.read(lambda connection: _count(connection, wanted))},
         created_at=now,
         updated_at=now,
@@ -121,13 +120,13 @@ def change_of(run: Run, wanted: Pairs, pair: Binding, *, clock: Clock, new_id: N
     """The change that has one pair repaired."""
     return Change(
         id=new_id(),
-        what=_entity(wanted.entity),
+        what=wanted.entity,
         workspace=wanted.workspace,
         system=wanted.system,
         account=wanted.account,
         seen_at=clock.now(),
         resource=wanted.resource,
-        record_id=pair.id_of("left" if wanted.side == "left" else "right"),
+        record_id=pair.id_of(wanted.side),
         run=run.id,
         mode="repair",
     )
@@ -135,11 +134,3 @@ def change_of(run: Run, wanted: Pairs, pair: Binding, *, clock: Clock, new_id: N
 
 async def _count(connection: Any, wanted: Pairs) -> int:
     return await bindings.count_active(connection, wanted.bridge, wanted.entity, wanted.role)
-
-
-def _entity(name: str) -> Entity:
-    for each in get_args(Entity):
-        if each == name:
-            found: Entity = each
-            return found
-    raise errors.Misconfigured(f"There is no entity {name!r}.")

@@ -24,7 +24,6 @@ from shared.flows.preview import Preview, preview
 from shared.keys import LogKeys
 from shared.model.change import Change, Mode
 from shared.runtime import repairing
-from shared.runtime.repairing import Pairs
 from shared.runtime.workspaces import Used
 from shared.store import runs
 from shared.store.database import Database
@@ -250,9 +249,7 @@ class Replayer:
 
     async def _repair_pairs(self, run: Run) -> None:
         """Append one change for each active pair of a flow; the cursor follows page by page."""
-        pairs = run.wants["pairs"]
-        assert isinstance(pairs, Mapping)  # noqa: S101 - written by `repairing.begin`
-        wanted, counts = Pairs.load(pairs), Counter(run.counts)
+        wanted, counts = repairing.asked_for(run), Counter(run.counts)
         walk = repairing.pages(self._database, wanted, after=str(run.cursor.get("pair", "")))
         async with aclosing(walk) as some_pages:  # type: ignore[type-var]
             async for some, after in some_pages:

@@ -34,6 +34,13 @@ async def until_stopped(
     return task.result() if task.done() and not task.cancelled() else None
 
 
+async def cancelled(*tasks: asyncio.Task[None]) -> None:
+    """Cancel tasks of ours and wait until they are gone, or a moment: a broker that is away may hold them up."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks, timeout=CANCEL_SECONDS)
+
+
 async def at_most(seconds: float, work: Coroutine[Any, Any, None]) -> None:
     """Do what is well done at an end and needs the store: a database that stands still is not waited for."""
     task = asyncio.create_task(work)

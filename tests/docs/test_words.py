@@ -14,7 +14,7 @@ from shared.flows import context
 from shared.flows.catalog import FLOWS
 from shared.flows.catalog import asunto_bitfactura_sugester as asunto
 from shared.flows.spec import Side, TwoWay
-from shared.operations.alerts.kinds import REASONS, AlertKind
+from shared.operations.alerts.kinds import KINDS, REASONS, AlertKind
 from shared.store.rows import PERSON, BindingState, FlowState, Reason
 from tests.docs import pages
 
@@ -120,6 +120,10 @@ def test_an_alert_has_its_section_in_the_runbook(kind: AlertKind) -> None:
     section = pages.section(pages.page(RUNBOOK), f"### alert {kind}")
     assert len(section.split()) > 15, "it says too little"
     assert f"alert-{kind}" in pages.anchors(pages.page(RUNBOOK))
+
+
+def test_every_alert_has_its_words() -> None:
+    assert set(KINDS) == set(get_args(AlertKind))
 
 
 def test_every_reason_that_needs_a_person_is_told_in_words() -> None:

@@ -18,11 +18,11 @@ from shared.connectors.contract import (
     LookUp,
     Resource,
     Session,
-    Text,
     Told,
     Wire,
 )
 from shared.model.record import CUSTOMER, INVOICE
+from shared.model.text import Text
 
 # No length is documented; 255 is what short text of this family of products bears. Notes are long.
 _LONG: Final = frozenset({"note", "delivery_address"})

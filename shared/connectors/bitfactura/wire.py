@@ -8,11 +8,12 @@ from typing import Final
 from shared import errors
 from shared.connectors import answers, checks, rest, settings
 from shared.connectors.bitfactura import mapping
-from shared.connectors.contract import Check, Row, Text
+from shared.connectors.contract import Check, Row
 from shared.connectors.hookrows import HookRowSession
 from shared.connectors.rest import RestResource
 from shared.connectors.values import Object
 from shared.model.record import Fields
+from shared.model.text import Text
 
 _NEWEST_CHANGE: Final = (("order", "updated_at.desc"),)
 # Documents older than a year are hidden without `period`; only sales are asked for.

@@ -18,11 +18,11 @@ from shared.connectors.contract import (
     LookUp,
     Resource,
     Session,
-    Text,
     Told,
     Wire,
 )
 from shared.model.record import CUSTOMER
+from shared.model.text import Text
 
 # No length is documented but that of custom fields, which is assumed as well. Free texts are long.
 _LONG: Final = frozenset({"note", "description"})

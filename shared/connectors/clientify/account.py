@@ -20,10 +20,10 @@ from shared.connectors.contract import (
     OwnField,
     RegisteredHook,
     StatusFate,
-    Text,
     Wire,
 )
 from shared.connectors.values import Object
+from shared.model.text import Text
 
 REST: Final = rest.Rest(
     resources={

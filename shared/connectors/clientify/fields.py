@@ -11,9 +11,10 @@ from shared import errors
 from shared.connectors import rest
 from shared.connectors.clientify import mapping
 from shared.connectors.clientify.wire import ClientifyWire
-from shared.connectors.contract import Access, Connector, OwnField, StatusFate, Text, Wire
+from shared.connectors.contract import Access, Connector, OwnField, StatusFate, Wire
 from shared.connectors.rest import Method
 from shared.connectors.values import Object
+from shared.model.text import Text
 
 _PATH: Final = "/custom-fields/"
 _TEXT: Final = 3

@@ -14,13 +14,13 @@ from shared.connectors.contract import (
     LookUp,
     Resource,
     Session,
-    Text,
     Told,
     Wire,
 )
 from shared.connectors.factusol import hooks, login, mapping
 from shared.connectors.factusol.session import FactusolSession
 from shared.model.record import CUSTOMER
+from shared.model.text import Text
 
 # No page says how soon a write is seen; one database is assumed, with something added for doubt.
 _VISIBLE_AFTER: Final = timedelta(seconds=15)

@@ -13,12 +13,13 @@ from urllib.parse import urlsplit
 from shared import errors
 from shared.connectors import checks
 from shared.connectors.checks import finding
-from shared.connectors.contract import Check, CheckName, Text
+from shared.connectors.contract import Check, CheckName
 from shared.connectors.factusol import login, mapping
 from shared.connectors.factusol.columns import Columns
 from shared.connectors.factusol.numbers import Numbers, range_of
 from shared.connectors.factusol.wire import Api, NoSuchYear, RefusedCall, RefusedLogin
 from shared.connectors.factusol.years import Years, fixed_year, today
+from shared.model.text import Text
 
 _LABELS: Final = {
     "manufacturer": ("manufacturer's number", "código de fabricante"),

@@ -16,13 +16,13 @@ from shared.connectors.contract import (
     LookUp,
     Resource,
     Session,
-    Text,
     Told,
     Wire,
 )
 from shared.connectors.sugester import hooks, mapping
 from shared.connectors.sugester.wire import SugesterSession
 from shared.model.record import CUSTOMER, DEAL
+from shared.model.text import Text
 
 # No length is documented; 255 is what short text of this family of products bears. Notes are long.
 _LONG: Final = frozenset({"note", "description", "delivery_address"})

@@ -10,12 +10,13 @@ from typing import Final
 
 from shared import errors
 from shared.connectors import checks, hookrows, rest, settings, values
-from shared.connectors.contract import Access, Check, Connector, RegisteredHook, Row, Text, Wire
+from shared.connectors.contract import Access, Check, Connector, RegisteredHook, Row, Wire
 from shared.connectors.rest import RestResource
 from shared.connectors.sugester import mapping
 from shared.connectors.values import Object
 from shared.model.normal import document_key
 from shared.model.record import Fields
+from shared.model.text import Text
 
 REST: Final = rest.Rest(
     resources={

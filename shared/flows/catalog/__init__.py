@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from shared.connectors.contract import Text
 from shared.flows.catalog import (
     asunto_bitfactura_sugester,
     customer_bitfactura_sugester,
     customer_factusol_clientify,
 )
 from shared.flows.spec import Flow
+from shared.model.text import Text
 
 FLOWS: dict[str, Flow] = {
     flow.name: flow

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Final, Literal
 
 from shared import errors
-from shared.connectors.contract import Text
+from shared.model.text import Text
 from shared.operations.alerts.channels import Channels
 from shared.operations.alerts.messages import Content, Item, item_of
 from shared.runtime.parts import Parts

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 
 import structlog
 
@@ -18,7 +18,7 @@ from shared.operations.alerts.channels import channels_of
 from shared.operations.alerts.watch import AlertWatch
 from shared.operations.canary import CanaryFlight
 from shared.runtime.parts import Parts
-from shared.runtime.stopping import CANCEL_SECONDS, at_most
+from shared.runtime.stopping import CANCEL_SECONDS, at_most, cancelled
 
 _log = structlog.get_logger("puente.sync")
 _AFTER_A_BUG: Final = timedelta(minutes=1)
@@ -34,28 +34,22 @@ async def alerting(parts: Parts, log: EventLog) -> AsyncIterator[None]:
     owner = f"{os.getpid()}-{secrets.token_hex(8)}"
     watch = AlertWatch(parts, log, channels, owner=owner)
     flight = CanaryFlight(parts, owner=owner)
-    tasks = {asyncio.create_task(_kept_up(watch.run, parts.clock))}
+    tasks = [asyncio.create_task(_kept_up(watch.run, parts.clock))]
     if flight.is_wanted:
-        tasks.add(asyncio.create_task(_kept_up(flight.run, parts.clock)))
+        tasks.append(asyncio.create_task(_kept_up(flight.run, parts.clock)))
     try:
         yield
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.wait(tasks, timeout=CANCEL_SECONDS)
+        await cancelled(*tasks)
         await at_most(CANCEL_SECONDS, watch.let_go())
         await flight.close()
         await channels.close()
 
 
-async def _kept_up(work: Callable[[], Awaitable[None]], clock: Clock) -> None:
+async def _kept_up(work: Callable[[], Coroutine[Any, Any, None]], clock: Clock) -> None:
     """Run it for ever. A bug of it is told, costs a minute, and nobody else anything."""
-
-    async def once() -> None:
-        await work()
-
     while True:
-        task = asyncio.create_task(once())
+        task = asyncio.create_task(work())
         try:
             await asyncio.wait({task})
         finally:

@@ -237,7 +237,7 @@ async def _canaries(parts: Parts) -> list[Finding]:
 
 async def _lag(parts: Parts, log: EventLog, oldest: timedelta) -> list[Finding]:
     """The look is kept as a sample too, so that the verdict is there whenever somebody asks."""
-    lag = await movement.sample(parts, log)
+    lag = await movement.sample(parts, log, detail_limit=0)
     found = []
     if lag.oldest_age is not None and lag.oldest_age >= oldest:
         minutes = round(lag.oldest_age.total_seconds() / 60)

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from shared.connectors.contract import Text
+from shared.model.text import Text
 from shared.operations.alerts.kinds import KINDS, REASONS, AlertKind
 from shared.store.alerts import Alert
 from shared.store.rows import Reason

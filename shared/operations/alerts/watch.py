@@ -9,7 +9,6 @@ While the store is away nothing can be saved: then each process tells that alone
 
 from __future__ import annotations
 
-import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -321,9 +320,9 @@ def message_of(parts: Parts, channel: str, content: Content) -> Message:
 
 
 def _failed(message: Message, says: str, now: datetime) -> Message:
-    """When it is tried again: 15 s doubling to 15 minutes, with up to a quarter more, for a day."""
+    """When it is tried again: 15 s doubling to 15 minutes, for a day."""
+    # Without chance: one process sends at a time, so there is nothing to spread.
     pause = min(_FIRST_PAUSE * 2 ** min(message.tries, 10), _LONGEST_PAUSE)
-    pause *= 1 + random.random() / 4  # noqa: S311 - it spreads tries
     over = now - message.created_at >= _GIVEN_UP
     return replace(
         message,
