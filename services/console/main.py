@@ -1,4 +1,7 @@
-"""Start a console: `puente serve console`. It reads the store and the log, and calls vendors with their budget."""
+"""Start a console: `puente serve console`. It reads the store and the log, and calls vendors with their budget.
+
+It looks for what is to be told as well: while no sync lives, nobody else would.
+"""
 
 from __future__ import annotations
 
@@ -25,6 +28,7 @@ from shared.clock import Clock
 from shared.connectors.http import HttpWire, UnlimitedBudget
 from shared.eventlog.port import EventLog
 from shared.operations import movement
+from shared.operations.alerts.beside import alerting
 from shared.runtime import logging, parts
 from shared.runtime.parts import Parts
 from shared.runtime.settings import Settings
@@ -38,7 +42,11 @@ async def run(settings: Settings) -> int:
     logging.configure(level=settings.log_level, form=settings.log_format)
     own = configuration.load()
     with stopped_by_signals() as stop:
-        async with parts.opened(settings) as opened, parts.opened_log(opened) as events:
+        async with (
+            parts.opened(settings) as opened,
+            parts.opened_log(opened) as events,
+            alerting(opened, events),
+        ):
             await serve(opened, events, own, stop=stop, on_ready=_say_where)
     log.info("console.stopped")
     return 0

@@ -11,6 +11,7 @@ from shared import errors
 from shared.eventlog.port import EventLog
 from shared.eventlog.sqlite import SqliteLog
 from shared.operations import movement
+from shared.operations.heartbeat import Heartbeat
 from shared.operations.hookwatch import HookWatch
 from shared.runtime.parts import Parts, sync_of
 from shared.runtime.rounds import Rounds
@@ -45,6 +46,6 @@ class Housekeeper:
 
 
 def whole_sync(parts: Parts, log: EventLog, *, rhythm: Rhythm | None = None) -> Sync:
-    """The sync service as it is started in production: with replay, hook watch, housekeeping and samples."""
-    watch, keeper, sampler = HookWatch(parts), Housekeeper(parts, log), movement.Sampler(parts, log)
-    return sync_of(parts, log, rhythm=rhythm, also=(watch.run_due, keeper.run_due, sampler.run_due))
+    """The sync service as it is started in production: with all that runs beside it."""
+    beside = (HookWatch(parts), Housekeeper(parts, log), movement.Sampler(parts, log), Heartbeat(parts))
+    return sync_of(parts, log, rhythm=rhythm, also=tuple(each.run_due for each in beside))

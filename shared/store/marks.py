@@ -1,5 +1,5 @@
-"""Marks: that something happened which a person should hear of, kept until it is over. And leases: who looks
-after a task for which one process is enough."""
+"""Marks: that something happened which a person should hear of, kept until it is over; and that sync works, of
+which a person should hear when it is over. And leases: who looks after a task for which one process is enough."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from shared.store.sql import insert_or_ignore, upsert
 
 _M, _L = tables.mark, tables.lease
 
-MarkKind = Literal["hooks mended", "hooks failing", "hooks silent", "field lost", "door gap"]
+MarkKind = Literal["hooks mended", "hooks failing", "hooks silent", "field lost", "door gap", "sync works"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mark:
-    """`subject` begins with the account. `facts` hold ids and counts, never a record's values."""
+    """`subject` begins with the account, if there is one. `facts` hold ids and counts, never a record's values."""
 
     kind: MarkKind
     workspace_id: str

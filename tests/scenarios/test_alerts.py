@@ -22,9 +22,10 @@ from shared.operations.alerts.beside import alerting
 from shared.operations.alerts.channels import channels_of
 from shared.operations.alerts.watch import AlertWatch
 from shared.operations.hookwatch import HookWatch
+from shared.operations.housekeeping import whole_sync
 from shared.runtime.parts import Parts, opened, opened_log
 from shared.runtime.settings import Settings
-from shared.store import alerts
+from shared.store import alerts, marks
 from shared.store.alerts import Alert
 from shared.store.database import Database
 from tests.scenarios.conftest import settings_for
@@ -78,10 +79,10 @@ class Told:
         what = f"{many} messages by each channel"
         await until(is_told, within=SOON, what=what, every=_UNHURRIED)
 
-    def failing(self) -> list[dict[str, Any]]:
-        """What was told of channels that fail."""
+    def told_of(self, kind: str) -> list[dict[str, Any]]:
+        """What was told of a kind, of whatever workspace."""
         told = [alert for post in self.web.at("/signed") for alert in verified(post)["data"]["alerts"]]
-        return [alert for alert in told if alert["kind"] == "channel-failing"]
+        return [alert for alert in told if alert["kind"] == kind]
 
     async def alerts(self) -> dict[str, Alert]:
         known = await self.world.parts.database.read(alerts.known)
@@ -216,6 +217,29 @@ async def test_records_for_a_person_are_one_message_and_another_one_an_hour_late
         assert verified(here.hooks[2])["data"]["alerts"][0]["state"] == "resolved"
 
 
+async def test_that_no_sync_works_is_told_by_whoever_still_looks(tmp_path: Path) -> None:
+    async with told(settings_for(tmp_path), tmp_path) as here:
+        parts, stop = here.world.parts, asyncio.Event()
+        await here.world.stop_sync()
+        working = asyncio.create_task(whole_sync(parts, here.world.log).run(stop))
+
+        async def beats() -> bool:
+            return "sync works" in {each.kind for each in await parts.database.read(marks.all_of)}
+
+        await until(beats, within=SOON, what="sync notes that it works")
+        assert "sync-gone" not in await here.alerts()
+        stop.set()
+        await working
+        await here.until_alert("sync-gone", "open")
+        stop.clear()
+        working = asyncio.create_task(whole_sync(parts, here.world.log).run(stop))
+        await here.until_alert("sync-gone", "resolved")
+        stop.set()
+        await working
+        await until(lambda: len(here.told_of("sync-gone")) == 2, within=SOON, what="both are told")
+        assert [alert["state"] for alert in here.told_of("sync-gone")] == ["open", "resolved"]
+
+
 async def test_a_channel_that_fails_is_tried_again_and_told_by_the_others(tmp_path: Path) -> None:
     async with told(settings_for(tmp_path), tmp_path, alert_details_of="acme") as here:
         world = here.world
@@ -228,7 +252,9 @@ async def test_a_channel_that_fails_is_tried_again_and_told_by_the_others(tmp_pa
         await here.until_alert("channel-failing", "open")
         (state,) = [each for each in await asking.states(world.parts, ["mail"]) if each.failing_since is not None]
         assert "451" in state.problem
-        failing = await until(here.failing, within=SOON, what="the webhook tells that mail fails")
+        failing = await until(
+            lambda: here.told_of("channel-failing"), within=SOON, what="the webhook tells that mail fails"
+        )
         assert [alert["state"] for alert in failing] == ["open"]
         assert "puente alerts test --channel mail" in failing[0]["command"]
         # This workspace allows the system's own words.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -13,16 +13,24 @@ from shared.eventlog.port import EventLog
 from shared.operations import canary, movement
 from shared.operations.alerts.kinds import AlertKind
 from shared.operations.alerts.states import Finding
+from shared.operations.heartbeat import GONE_AFTER
 from shared.runtime.parts import Parts
 from shared.store import alerts, marks, troubles
 from shared.store.database import StoreUnreachable
-from shared.store.marks import Mark
+from shared.store.marks import Mark, MarkKind
 
 # How long a thing that is mended already stays told, where nothing else says that it is over.
 _MENDED: Final = timedelta(minutes=30)
 _UNSAID: Final = timedelta(hours=3)
 _CHANNEL_FAILING: Final = timedelta(minutes=2)
 _WORDS: Final = 300
+_KIND_OF: Final[Mapping[MarkKind, AlertKind]] = {
+    "hooks mended": "hooks-mended",
+    "hooks failing": "hooks-failing",
+    "hooks silent": "hooks-silent",
+    "field lost": "field-lost",
+    "door gap": "door-gap",
+}
 _LOG_KINDS: Final[frozenset[AlertKind]] = frozenset({"lag-old", "lag-stalled"})
 
 
@@ -140,11 +148,23 @@ async def _held(parts: Parts) -> list[Finding]:
 async def _marks(parts: Parts, now: datetime) -> list[Finding]:
     found = []
     for mark in await parts.database.read(marks.all_of):
-        if await _is_over(parts, mark, now):
+        kind = _KIND_OF.get(mark.kind)
+        if mark.kind == "sync works":
+            found += _sync_gone(mark, now)
+        elif kind is None:
+            continue  # a newer version's, while it takes over
+        elif await _is_over(parts, mark, now):
             await parts.database.run(partial(marks.remove, mark=mark))
         else:
-            found.append(_marked(mark))
+            found.append(_marked(mark, kind))
     return found
+
+
+def _sync_gone(mark: Mark, now: datetime) -> list[Finding]:
+    """Nothing where it was never noted: an installation that is being set up has no sync yet."""
+    if now - mark.at < GONE_AFTER:
+        return []
+    return [Finding(kind="sync-gone", workspace_id="", subject="sync", facts={"since": moment(mark.at)})]
 
 
 async def _is_over(parts: Parts, mark: Mark, now: datetime) -> bool:
@@ -161,19 +181,7 @@ async def _is_over(parts: Parts, mark: Mark, now: datetime) -> bool:
     return await parts.database.read(partial(troubles.is_listed_since, account_id=mark.subject, at=mark.at))
 
 
-def _marked(mark: Mark) -> Finding:
-    kind: AlertKind
-    match mark.kind:
-        case "hooks mended":
-            kind = "hooks-mended"
-        case "hooks failing":
-            kind = "hooks-failing"
-        case "hooks silent":
-            kind = "hooks-silent"
-        case "field lost":
-            kind = "field-lost"
-        case "door gap":
-            kind = "door-gap"
+def _marked(mark: Mark, kind: AlertKind) -> Finding:
     return Finding(
         kind=kind,
         workspace_id=mark.workspace_id,

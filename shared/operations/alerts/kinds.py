@@ -22,6 +22,7 @@ AlertKind = Literal[
     "changes-old",
     "lag-old",
     "lag-stalled",
+    "sync-gone",
     "sweep-failing",
     "load-failing",
     "hooks-mended",
@@ -115,6 +116,16 @@ KINDS: Final[Mapping[AlertKind, Kind]] = {
         command="puente lag",
         page="/lag",
         hold=timedelta(minutes=2),
+    ),
+    "sync-gone": Kind(
+        title=Text(en="No sync works", es="Ningún proceso de sincronización trabaja"),
+        says=Text(
+            en="No sync process has worked since {since}. Changes are taken and kept, and none is carried.",
+            es="Ningún proceso de sincronización trabaja desde {since}. Los cambios se guardan y no se llevan.",
+        ),
+        command="puente status",
+        page="/lag",
+        hold=timedelta(minutes=1),
     ),
     "sweep-failing": Kind(
         title=Text(en="A system cannot be listed", es="No se puede consultar un sistema"),
