@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import aiohttp
 from sqlalchemy import func, select
@@ -23,7 +23,9 @@ from tests.bench.servers import SOON, Servers, Started, free_port
 from tests.bench.settings import Effort
 from tests.support.waiting import until
 
-_SHOP = "shop"
+SHOP = "shop"
+"""The workspace, and the sandbox's accounts."""
+
 _RECORDS = 10
 _EDITS = 10
 _CITY = "Teguise"
@@ -42,7 +44,7 @@ class Shop:
 
     async def owner(self, system: str, method: str, path: str, body: Mapping[str, Any]) -> Any:
         """What the shop owner does in the vendor's own pages: hooks are raised, nothing is counted."""
-        act = {"system": system, "account": _SHOP, "method": method, "path": path, "body": dict(body)}
+        act = {"system": system, "account": SHOP, "method": method, "path": path, "body": dict(body)}
         async with self.http.post(f"{self.control}/owner", json=act) as answer:
             said = await answer.json()
         if said.get("status") not in {200, 201}:
@@ -50,14 +52,14 @@ class Shop:
         return said["body"]
 
     async def records(self, system: str, resource: str = "clients") -> list[dict[str, Any]]:
-        query = {"system": system, "account": _SHOP, "resource": resource}
+        query = {"system": system, "account": SHOP, "resource": resource}
         async with self.http.get(f"{self.control}/records", params=query) as answer:
             found: list[dict[str, Any]] = (await answer.json())["records"]
             return found
 
     async def calls(self) -> dict[str, int]:
         """Calls so far, as `system METHOD`; where a path names what is done, as `system NAME`."""
-        async with self.http.get(f"{self.control}/stats", params={"account": _SHOP}) as answer:
+        async with self.http.get(f"{self.control}/stats", params={"account": SHOP}) as answer:
             stats = await answer.json()
         counted: dict[str, int] = {}
         for system, calls in stats.items():
@@ -81,7 +83,7 @@ class Shop:
 
 
 async def calls_per_change(servers: Servers, effort: Effort, findings: Findings) -> None:
-    async with _shop(servers) as shop:
+    async with opened_shop(servers, Shop, ("bitfactura", "sugester"), hooked="bitfactura") as shop:
         sync = start_sync(shop.started, shop.here, PUENTE_SWEEP_SECONDS="3600")
         await sync.line(r"shards\.assigned", within=SOON)
         for number in range(_RECORDS):
@@ -120,8 +122,8 @@ async def _echo(shop: Shop, ids: list[int]) -> float:
     before, looked = await shop.calls(), sum((await shop.attempts()).values())
     keys = HookKeys()
     for number in ids:
-        hook = hook_body(keys.secret(_SHOP), number)
-        async with shop.http.post(f"{shop.door}/hooks/bitfactura/{keys.token(_SHOP)}", data=hook) as answer:
+        hook = hook_body(keys.secret(SHOP), number)
+        async with shop.http.post(f"{shop.door}/hooks/bitfactura/{keys.token(SHOP)}", data=hook) as answer:
             if answer.status != 200:
                 raise AssertionError(f"the door answered {answer.status}")
 
@@ -161,8 +163,12 @@ def _client(number: int) -> dict[str, Any]:
     }
 
 
+S = TypeVar("S", bound=Shop)
+
+
 @asynccontextmanager
-async def _shop(servers: Servers) -> AsyncIterator[Shop]:
+async def opened_shop(servers: Servers, kind: type[S], systems: Sequence[str], *, hooked: str) -> AsyncIterator[S]:
+    """A shop with an account at each of these systems; the hooks of `hooked` are registered with its door."""
     async with AsyncExitStack() as stack:
         started = stack.enter_context(servers.processes())
         http = await stack.enter_async_context(aiohttp.ClientSession())
@@ -174,16 +180,20 @@ async def _shop(servers: Servers) -> AsyncIterator[Shop]:
             installed(started.folder, log_url=log_url, store_url=store, workspaces=[], vendor_url="")
         )
         accounts = {}
-        for system in ("bitfactura", "sugester"):
-            async with http.post(f"{control}/accounts", json={"system": system, "account": _SHOP}) as answer:
+        for system in systems:
+            async with http.post(f"{control}/accounts", json={"system": system, "account": SHOP}) as answer:
                 made = await answer.json()
             accounts[system] = (made["base_url"], made["token"])
-        await add_workspace(here.parts, _SHOP, accounts)
+        await add_workspace(here.parts, SHOP, accounts)
+        used = await administration.used_of(here.parts, SHOP)
+        for bridge in used.directory.bridges.values():
+            await administration.ensure_fields(here.parts, used, bridge)
         await postpone_sweeps(here.parts)
         port = free_port()
         door = f"http://127.0.0.1:{port}"
-        await start_ingress(started, HookKeys(), log_url, port)
-        used = await administration.used_of(here.parts, _SHOP)
-        account = used.directory.accounts[f"{_SHOP}.bitfactura"]
-        await hooking.register(here.parts, used, account, door)
-        yield Shop(control=control, door=door, http=http, started=started, here=here)
+        await start_ingress(started, HookKeys(), log_url, port, system=hooked)
+        used = await administration.used_of(here.parts, SHOP)
+        for line in await hooking.register(here.parts, used, used.directory.accounts[f"{SHOP}.{hooked}"], door):
+            if line.state != "registered":
+                raise AssertionError(f"the webhook of {line.hook_kind} is {line.state}")
+        yield kind(control=control, door=door, http=http, started=started, here=here)

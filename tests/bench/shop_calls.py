@@ -8,29 +8,21 @@ look at what stands there and a look at what stands there now.
 from __future__ import annotations
 
 import asyncio
-import json
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
-import aiohttp
-
-from shared.operations import administration, hooking
 from shared.store import sweeps
-from tests.bench.calls import Shop, settled, spent
+from tests.bench.calls import SHOP, Shop, opened_shop, settled, spent
 from tests.bench.changes import start_sync
-from tests.bench.door import start_ingress
 from tests.bench.figures import Findings, Goal, Row
-from tests.bench.installation import HookKeys, add_workspace, installed, postpone_sweeps
-from tests.bench.servers import SOON, Servers, free_port
+from tests.bench.servers import SOON, Servers
 from tests.bench.settings import Effort
 from tests.support.waiting import until
 
 Act = tuple[str, str, Mapping[str, Any]]
 
-_SHOP: Final = "shop"  # the workspace, and the sandbox's accounts
 _RECORDS: Final = 10
 _EDITS: Final = 10
 _WITHIN: Final = timedelta(seconds=60)
@@ -49,11 +41,11 @@ class Both(Shop):
         """Sweep Factusol; the calls until nothing more is asked."""
         before, asked = await self.calls(), self.here.parts.clock.now()
         run = self.here.parts.database.run
-        await run(lambda connection: sweeps.request(connection, f"{_SHOP}.factusol", None, now=asked))
+        await run(lambda connection: sweeps.request(connection, f"{SHOP}.factusol", None, now=asked))
 
         async def ended() -> bool:
             row = await self.here.parts.database.read(
-                lambda connection: sweeps.find(connection, f"{_SHOP}.factusol", "clients")
+                lambda connection: sweeps.find(connection, f"{SHOP}.factusol", "clients")
             )
             return row is not None and row.seen_until is not None and row.seen_until >= asked
 
@@ -82,7 +74,7 @@ class Both(Shop):
 
 
 async def calls_of_the_shop(servers: Servers, effort: Effort, findings: Findings) -> None:
-    async with _opened(servers) as shop:
+    async with opened_shop(servers, Both, ("factusol", "clientify"), hooked="clientify") as shop:
         sync = start_sync(shop.started, shop.here, **_HOURLY)
         await sync.line(r"shards\.assigned", within=SOON)
         lefts = [str((await shop.owner("factusol", "POST", "/programa/clientes", _NEW))["id"])]
@@ -169,35 +161,3 @@ def _contact(number: int) -> dict[str, Any]:
         "phone": "+34922000001",
         "city": "La Laguna",
     }
-
-
-@asynccontextmanager
-async def _opened(servers: Servers) -> AsyncIterator[Both]:
-    async with AsyncExitStack() as stack:
-        started = stack.enter_context(servers.processes())
-        http = await stack.enter_async_context(aiohttp.ClientSession())
-        store = await stack.enter_async_context(servers.database())
-        sandbox = started.beside("-m", "services.sandbox", "--port", "0", "--json", name="sandbox")
-        control = json.loads((await sandbox.line(r"^\{.*\}$", within=SOON))[0])["control"]
-        log_url = await servers.topic()
-        here = await stack.enter_async_context(
-            installed(started.folder, log_url=log_url, store_url=store, workspaces=[], vendor_url="")
-        )
-        accounts = {}
-        for system in ("factusol", "clientify"):
-            async with http.post(f"{control}/accounts", json={"system": system, "account": _SHOP}) as answer:
-                made = await answer.json()
-            accounts[system] = (made["base_url"], made["token"])
-        await add_workspace(here.parts, _SHOP, accounts)
-        used = await administration.used_of(here.parts, _SHOP)
-        (bridge,) = used.directory.bridges.values()
-        await administration.ensure_fields(here.parts, used, bridge)
-        await postpone_sweeps(here.parts)
-        port = free_port()
-        door = f"http://127.0.0.1:{port}"
-        await start_ingress(started, HookKeys(), log_url, port, system="clientify")
-        used = await administration.used_of(here.parts, _SHOP)
-        for line in await hooking.register(here.parts, used, used.directory.accounts[f"{_SHOP}.clientify"], door):
-            if line.state != "registered":
-                raise AssertionError(f"the webhook of {line.hook_kind} is {line.state}")
-        yield Both(control=control, door=door, http=http, started=started, here=here)

@@ -18,7 +18,8 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 import msgspec
-import uvicorn
+
+from tests.bench.bare import serve
 
 TEXTS = (
     "NOFCLI",
@@ -188,17 +189,7 @@ def _envelope(rows: Sequence[bytes], total: int, end: int) -> bytes:
 
 def main() -> None:
     port, count = int(sys.argv[1]), int(sys.argv[2])
-    uvicorn.run(
-        Vendor(count),
-        host="127.0.0.1",
-        port=port,
-        loop="uvloop",
-        http="httptools",
-        lifespan="off",
-        access_log=False,
-        log_level="warning",
-        timeout_keep_alive=60,
-    )
+    serve(Vendor(count), port)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,8 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 import msgspec
-import uvicorn
+
+from tests.bench.bare import serve
 
 RIGHT_ID = 1_000_000
 """Client N of BitFactura is bound to client N + RIGHT_ID of Sugester."""
@@ -135,17 +136,7 @@ class Vendor:
 
 def main() -> None:
     port, delay_ms = int(sys.argv[1]), float(sys.argv[2])
-    uvicorn.run(
-        Vendor(delay_ms / 1000),
-        host="127.0.0.1",
-        port=port,
-        loop="uvloop",
-        http="httptools",
-        lifespan="off",
-        access_log=False,
-        log_level="warning",
-        timeout_keep_alive=60,
-    )
+    serve(Vendor(delay_ms / 1000), port)
 
 
 if __name__ == "__main__":
