@@ -57,11 +57,14 @@ class Verdict:
 
     `found_again` are creates whose outcome nobody knew and that were found, by the way they were looked for.
     `shown_doubles` are clients made by people at both ends that Puente carried over all the same, and says so.
+    `never_met` are records that were made again after a person deleted them before Puente had learned, from an answer
+    or by a look, that its create was carried out: nothing tells them from a create that was not.
     """
 
     violations: Sequence[Violation]
     explained: Sequence[str]
     shown_doubles: Sequence[str]
+    never_met: Sequence[str]
     persons: Mapping[str, int]
     clients: int
     invoices: int
@@ -99,6 +102,7 @@ def judge(
         violations=violations,
         explained=audit.explained,
         shown_doubles=audit.shown_doubles,
+        never_met=audit.never_met,
         persons=dict(Counter(row.reason for row in books.waits if row.needs_person)),
         clients=len(people.clients),
         invoices=len(people.invoices),
@@ -112,6 +116,7 @@ class _Audit:
     def __init__(self, books: Books, people: People, bridge: Bridge) -> None:
         self.explained: list[str] = []
         self.shown_doubles: list[str] = []
+        self.never_met: list[str] = []
         self._books = books
         self._people = people
         self._bridge = bridge
@@ -200,14 +205,32 @@ class _Audit:
         ids = [each["id"] for each in found[side]]
         if len(ids) - len(unknown) < 2:
             return
-        kind: Kind = "came back" if side in client.deleted_on else "doubled"
         says = f"{client.marker} is {len(ids)} times in {side}: {ids}"
+        ours = [
+            each
+            for each in found[side]
+            if each["deleted"] and each not in unknown and not self._was_met(side, each)
+        ]
+        if side in client.deleted_on and len(ids) - len(unknown) - len(ours) < 2:
+            self.never_met.append(says)
+            return
+        kind: Kind = "came back" if side in client.deleted_on else "doubled"
         rows = [row for row in self._rows(found) if row.needs_person]
         if rows and len(client.made_on) == len(self._sides):
             # People made it at both ends before either end could be known at the other, and Puente says so.
             self.shown_doubles.append(f"{says}: {'; '.join(_row(row) for row in rows)}")
             return
         yield Violation(kind=kind, says=says, evidence=self._stories(found))
+
+    def _was_met(self, side: str, record: Json) -> bool:
+        """Whether Puente knew of a record: it is in a pair, was read and was there, or was named as a counterpart."""
+        record_id = str(record["id"])
+        own = self._books.told.get((f"{side}/{self._resource(side)}", record_id), ())
+        return (
+            record_id in self._pair_of[side]
+            or any(each.outcome != "gone" for each in own)
+            or any(each.other_id == record_id for told in self._books.told.values() for each in told)
+        )
 
     def _pair(
         self, client: Client, left: Json, right: Json, found: Mapping[str, Sequence[Json]]

@@ -58,6 +58,7 @@ class Run:
             "found_again": dict(verdict.found_again),
             "explained": len(verdict.explained),
             "doubles_shown_to_a_person": len(verdict.shown_doubles),
+            "deleted_before_it_was_met": len(verdict.never_met),
             "persons": dict(verdict.persons),
         }
 
@@ -80,6 +81,8 @@ def told(run: Run) -> Iterator[str]:
     yield from _table("put before a person", verdict.persons)
     yield f"doubles of twins, shown to a person: {len(verdict.shown_doubles)}"
     yield from (f"  {each}" for each in verdict.shown_doubles[:20])
+    yield f"made again, deleted before Puente had learned that it was made: {len(verdict.never_met)}"
+    yield from (f"  {each}" for each in verdict.never_met[:20])
     yield f"differences that a waiting row explains: {len(verdict.explained)}"
     yield from (f"  {each}" for each in verdict.explained[:20])
     yield from _table("violations", verdict.by_kind)
@@ -124,6 +127,8 @@ def summed(ledger: Path, bridge: str) -> Iterator[str]:
     yield from _table("creates of unknown outcome that were found again", found)
     yield from _table("put before a person", persons)
     yield f"doubles of twins, shown to a person: {sum(each.get('doubles_shown_to_a_person', 0) for each in runs)}"
+    unmet = sum(each.get("deleted_before_it_was_met", 0) for each in runs)
+    yield f"made again, deleted before Puente had learned that it was made: {unmet}"
     yield from _table("violations", violations)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
@@ -11,8 +11,8 @@ import pytest
 
 from shared.clock import SystemClock
 from shared.operations.views import Status
-from shared.store.rows import Binding, PairBase
-from tests.kill.audit import judge
+from shared.store.rows import Attempt, Binding, PairBase
+from tests.kill.audit import Verdict, judge
 from tests.kill.books import Books
 from tests.kill.bridges import BRIDGES
 from tests.kill.people import Client
@@ -46,8 +46,37 @@ def found_in(
     desk: Sequence[Json] = (DESK,), panel: Sequence[Json] = (PANEL,), pairs: Sequence[Binding] = (PAIR,)
 ) -> dict[str, int]:
     """The violations in these books, after a person has typed one client in at the desk."""
+    return judged(desk, panel, pairs).by_kind
+
+
+def attempt(outcome: str, other_id: str = "") -> Attempt:
+    return Attempt(
+        id="1",
+        workspace_id="acme",
+        flow_id="1",
+        account_id="1",
+        resource="contacts",
+        record_id="139",
+        other_id=other_id,
+        at=NOW,
+        took_ms=1,
+        origin="change",
+        outcome=outcome,
+        says="",
+    )
+
+
+def judged(
+    desk: Sequence[Json] = (DESK,),
+    panel: Sequence[Json] = (PANEL,),
+    pairs: Sequence[Binding] = (PAIR,),
+    *,
+    deleted_on: str = "",
+    told: Mapping[tuple[str, str], Sequence[Attempt]] | None = None,
+) -> Verdict:
     people = Shop(Vendors(""), SystemClock(), 1, rate=1.0)
     people.clients[MARKER] = Client(marker=MARKER, ids={LEFT: 7}, made_on={LEFT})
+    people.clients[MARKER].deleted_on.update({deleted_on} - {""})
     people.clients[MARKER].note(LEFT, {"city": "Jaén"}, NOW)
     books = Books(
         status=Status(workspace="acme", lag=0, at=NOW),
@@ -58,9 +87,9 @@ def found_in(
         waits=(),
         entries=(),
         seen_changes=frozenset(),
-        told={},
+        told=told or {},
     )
-    return judge(books, people, {}, (), bridge=BRIDGES["factusol-clientify"]).by_kind
+    return judge(books, people, {}, (), bridge=BRIDGES["factusol-clientify"])
 
 
 def test_books_in_order_show_nothing() -> None:
@@ -90,3 +119,28 @@ def test_what_is_wrong_is_found(changed: dict[str, Sequence[Json]], kind: str) -
 
 def test_a_record_in_two_pairs_is_found() -> None:
     assert found_in(pairs=(replace(PAIR, id="2", right_id="141"), PAIR)) == {"bound twice": 1}
+
+
+DELETED: Final[Json] = {**PANEL, "id": 139, "deleted": True}
+
+
+@pytest.mark.parametrize(("looked", "made"), [("gone", "139"), ("unchanged", "140")])
+def test_a_deleted_record_that_was_known_came_back(looked: str, made: str) -> None:
+    told = {
+        (f"{RIGHT}/contacts", "139"): (attempt(looked),),
+        (f"{LEFT}/clients", "7"): (attempt("created", made),),
+    }
+    verdict = judged(panel=(DELETED, PANEL), deleted_on=RIGHT, told=told)
+    assert (verdict.by_kind, verdict.never_met) == ({"came back": 1}, [])
+
+
+def test_one_that_nobody_knew_to_be_made_is_counted_apart() -> None:
+    told = {
+        (f"{RIGHT}/contacts", "139"): (attempt("gone"),),
+        (f"{LEFT}/clients", "7"): (attempt("created", "140"),),
+    }
+    verdict = judged(panel=(DELETED, PANEL), deleted_on=RIGHT, told=told)
+    assert (verdict.by_kind, len(verdict.never_met)) == ({}, 1)
+    # Only one of them: a second one is a double all the same.
+    verdict = judged(panel=(DELETED, PANEL, {**PANEL, "id": 141}), deleted_on=RIGHT, told=told)
+    assert verdict.by_kind == {"came back": 1}
