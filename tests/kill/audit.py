@@ -57,8 +57,8 @@ class Verdict:
 
     `found_again` are creates whose outcome nobody knew and that were found, by the way they were looked for.
     `shown_doubles` are clients made by people at both ends that Puente carried over all the same, and says so.
-    `never_met` are records that were made again after a person deleted them before Puente had learned, from an answer
-    or by a look, that its create was carried out: nothing tells them from a create that was not.
+    `never_met` are records that were made again after a person deleted them before Puente had learned, from an
+    answer or by a look, that its create was carried out: nothing tells them from a create that was not.
     """
 
     violations: Sequence[Violation]
@@ -206,12 +206,9 @@ class _Audit:
         if len(ids) - len(unknown) < 2:
             return
         says = f"{client.marker} is {len(ids)} times in {side}: {ids}"
-        ours = [
-            each
-            for each in found[side]
-            if each["deleted"] and each not in unknown and not self._was_met(side, each)
-        ]
-        if side in client.deleted_on and len(ids) - len(unknown) - len(ours) < 2:
+        unmet = [each for each in found[side] if each["deleted"] and not self._was_met(side, each)]
+        rest = [each for each in found[side] if each not in unknown and each not in unmet]
+        if side in client.deleted_on and len(rest) < 2:
             self.never_met.append(says)
             return
         kind: Kind = "came back" if side in client.deleted_on else "doubled"
@@ -223,7 +220,7 @@ class _Audit:
         yield Violation(kind=kind, says=says, evidence=self._stories(found))
 
     def _was_met(self, side: str, record: Json) -> bool:
-        """Whether Puente knew of a record: it is in a pair, was read and was there, or was named as a counterpart."""
+        """Whether Puente knew of a record: it is in a pair, was read while there, or was named a counterpart."""
         record_id = str(record["id"])
         own = self._books.told.get((f"{side}/{self._resource(side)}", record_id), ())
         return (
