@@ -23,7 +23,9 @@ class Vendors:
         self._http: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
-        self._http = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60))
+        # A kept connection may be closed by the sandbox just when an act goes out, and an act cannot be repeated.
+        connector = aiohttp.TCPConnector(force_close=True)
+        self._http = aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(total=60))
         return self
 
     async def __aexit__(
