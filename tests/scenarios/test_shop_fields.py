@@ -96,3 +96,60 @@ async def test_capitals_lengths_and_letters_do_not_come_back_as_edits(new_shop: 
     assert (await shop.left.only())["province"] == "GRANADA"
     await shop.sweep(full=True)
     assert await shop.differences(ignoring=("street",)) == []
+
+
+async def test_a_web_site_goes_both_ways_where_the_account_has_version_1(new_shop: NewShop) -> None:
+    shop = await new_shop()
+    await shop.control.turn("clientify", "versions", value="v1")
+    await shop.connect(hooks=())
+    await shop.go_live()
+    left_id = await shop.left.make(**NORIA, WEBCLI="www.lanoria.example")
+    await shop.right.make(**ROCIO, website="https://vega.example")
+    await shop.sweep(full=True)
+    here = {each["NOFCLI"]: each["WEBCLI"] for each in await shop.left.all()}
+    assert here == {NORIA["name"]: "www.lanoria.example", "Rocio Vega": "https://vega.example"}
+    there = await shop.right.named(NORIA["name"])
+    assert [each["website"] for each in there["websites"]] == ["www.lanoria.example"]
+
+    await shop.left.edit(left_id, WEBCLI="WWW.LANORIA.EXAMPLE")
+    await shop.sweep(full=True)
+    there = await shop.right.named(NORIA["name"])
+    assert [each["website"] for each in there["websites"]] == ["www.lanoria.example"], "capitals are no edit"
+    await shop.left.edit(left_id, WEBCLI="noria.example")
+    await shop.sweep(full=True)
+    there = await shop.right.named(NORIA["name"])
+    assert [(each["type"], each["website"]) for each in there["websites"]] == [(5, "noria.example")]
+    await shop.right.edit(str(there["id"]), website="https://lanoria.example")
+    await shop.sweep(full=True)
+    assert shown(await shop.left.named(NORIA["name"]), "WEBCLI") == ("https://lanoria.example",)
+    assert await shop.asks() == []
+
+
+@pytest.mark.parametrize("version", ["v1", "v2"])
+async def test_a_company_stays_a_name_and_nobodys_company_is_made_or_changed(
+    new_shop: NewShop, version: str
+) -> None:
+    """A contact that hangs from a company in Clientify is one of many there: the company is the CRM's own."""
+    shop = await new_shop()
+    await shop.control.turn("clientify", "versions", value=version)
+    await shop.connect(hooks=())
+    await shop.go_live()
+    left_id = await shop.left.make(**NORIA)
+    right_id = await shop.right.make(**ROCIO, company="Colegio San Juan S.L.")
+    await shop.sweep(full=True)
+    companies = await shop.control.get("records", system="clientify", resource="companies")
+    assert [each["name"] for each in companies["records"]] == ["Colegio San Juan S.L."]
+    noria = await shop.right.named(NORIA["name"])
+    assert (noria["first_name"], noria["last_name"]) == (NORIA["name"], "")
+    assert sorted(str(each["name"]) for each in await shop.left.all()) == ["Rocio Vega", NORIA["name"]]
+
+    await shop.left.edit(left_id, name="TALLERES LA NORIA 2026 S.L.")
+    (pair,) = [each for each in await shop.bindings() if each.right_id == right_id]
+    await shop.left.edit(pair.left_id, name="ROCIO VEGA MARIN")
+    await shop.sweep(full=True)
+    rocio = await shop.right.named("ROCIO VEGA MARIN")
+    companies = await shop.control.get("records", system="clientify", resource="companies")
+    (company,) = companies["records"]
+    assert company["name"] == "Colegio San Juan S.L."
+    assert rocio["company_details"]["id"] == company["id"], "the contact hangs from it as before"
+    assert (await shop.right.named("TALLERES LA NORIA 2026 S.L."))["last_name"] == ""
