@@ -84,16 +84,20 @@ async def _ask_about_names(desk: Desk, own: Seen) -> None:
         return
     account, resource = flow.accounts[other].id, flow.resource_name(other)
 
+    wanted = index.WithKeys(account_id=account, resource=resource, keys=[("name", own.keys["name"])])
+    namesakes: Sequence[str] = await desk.grouped(wanted)
+    if not namesakes:
+        return
+
     async def unit(connection: Any) -> list[str]:
-        alike = await index.with_key(connection, account, resource, "name", own.keys["name"])
-        keys = await index.keys_of(connection, account, resource, alike)
+        keys = await index.keys_of(connection, account, resource, namesakes)
         taken = await bindings.find_many(
-            connection, flow.bridge.id, desk.entity, flow.spec.role, other.value, alike
+            connection, flow.bridge.id, desk.entity, flow.spec.role, other.value, namesakes
         )
         strong = flow.match_on
         return [
             record_id
-            for record_id in alike
+            for record_id in namesakes
             if record_id not in taken
             and not any(
                 name in own.keys and name in keys[record_id] and own.keys[name] != keys[record_id][name]
@@ -151,15 +155,12 @@ async def _candidates(
     field, said = flow.id_field, idfield.shown(flow, side, row.fields)
     number = flow.digester(resource.entity)(field.name, desk.look.record_id) if field is not None else ""
 
-    async def unit(connection: Any) -> list[str]:
-        ids = await index.with_key(connection, account, resource.name, "_carries", reference)
-        if field is not None and field.side is other:
-            ids += await index.with_key(connection, account, resource.name, field.name, number)
-        for name, digest in wanted.items():
-            ids += await index.with_key(connection, account, resource.name, name, digest)
-        return ids
-
-    ids: list[str] = [*([said] if said else ()), *await desk.read(unit)]
+    keys = [("_carries", reference)]
+    if field is not None and field.side is other:
+        keys.append((field.name, number))
+    keys += wanted.items()
+    known = await desk.grouped(index.WithKeys(account_id=account, resource=resource.name, keys=keys))
+    ids: list[str] = [*([said] if said else ()), *known]
     rows: dict[str, Row] = {}
     if ask_vendor:
         if field is not None and field.side is other and field.name in resource.searchable:
@@ -213,6 +214,8 @@ async def _checked(
 
 
 async def _with_bound(desk: Desk, found: list[Candidate]) -> list[Candidate]:
+    if not found:
+        return []
     flow, look = desk.flow, desk.look
     ids = [each.record_id for each in found]
     taken = await desk.read(

@@ -22,7 +22,7 @@ from shared.runtime.runner import Job, Runner, TooManyBugs, worst
 from shared.runtime.scheduler import Scheduler
 from shared.runtime.sweeper import differs, refuse_cut, unreadable_jobs
 from shared.runtime.workspaces import Workspaces
-from shared.store import bindings, directory, index, loads, sweeps
+from shared.store import bindings, directory, index, loads, statistics, sweeps
 from shared.store.database import Database
 from shared.store.rows import Binding, Load
 
@@ -142,8 +142,10 @@ class Loader:
         }
         if page.next is None:
             changes |= {"side": row.then_side, "then_side": None} if row.then_side else {"state": "done"}
-        row = await self._save(row, **changes)
+        before, row = row.done, await self._save(row, **changes)
         failpoints.reach("page saved")
+        if statistics.are_due(before, row.done):
+            await self._database.read(statistics.refresh)
         return row
 
     async def _other_side_is_known(self, flow: FlowContext, side: Side, since: datetime) -> bool:

@@ -27,7 +27,7 @@ from shared.flows.spec import Document, Side
 from shared.runtime.runner import Job, Runner, TooManyBugs, worst
 from shared.runtime.scheduler import Scheduler
 from shared.runtime.workspaces import Used, Workspaces
-from shared.store import bindings, directory, index, sweeps, waiting
+from shared.store import bindings, directory, index, statistics, sweeps, waiting
 from shared.store.database import Database
 from shared.store.rows import Binding, Seen, Sweep, waiting_key
 
@@ -159,7 +159,10 @@ class Sweeper:
                 changed_since=self._since(row, resource.change_grain),
                 bulk=True,
             )
+            before = counts["listed"]
             await self._settle_page(used, row, page, asked_at, counts)
+            if statistics.are_due(before, counts["listed"]):
+                await self._database.read(statistics.refresh)
             refuse_cut(page)
             if page.next is None or (not row.full and self._reached(page, row, resource.change_grain)):
                 break

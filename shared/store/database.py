@@ -26,7 +26,9 @@ Unit = Callable[[AsyncConnection], Awaitable[T]]
 
 _TRIES = 4
 _CLOSE_SECONDS = 3.0
-_IDLE_IN_TRANSACTION_MS = 10_000
+# A process that is frozen inside a transaction must not hold its locks for as long as it sleeps. And the store is
+# asked by keys: a plan that was made while a table was small must not read all of it when it is large.
+_POSTGRES_SETTINGS: Final = {"idle_in_transaction_session_timeout": "10000", "enable_seqscan": "off"}
 
 
 class Database:
@@ -308,8 +310,7 @@ def _engine(url: URL, statement_limit: timedelta | None) -> AsyncEngine:
             connect_args={
                 "timeout": 5,
                 "command_timeout": seconds,
-                # A process that is frozen inside a transaction must not hold its locks for as long as it sleeps.
-                "server_settings": {"idle_in_transaction_session_timeout": str(_IDLE_IN_TRANSACTION_MS)},
+                "server_settings": dict(_POSTGRES_SETTINGS),
             },
         )
     private_folder(Path(str(url.database)).parent)

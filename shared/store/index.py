@@ -5,11 +5,13 @@ Filled by every listing and every read, because several vendors cannot be search
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
-from sqlalchemy import ColumnElement, Table, delete, func, select, update
+from sqlalchemy import ColumnElement, Table, and_, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.store import tables
@@ -21,6 +23,9 @@ _K = tables.match_key
 
 FORGOTTEN = "forgotten"
 """A key that marks a record as forgotten, with no hash beside it: nothing that it shows is remembered again."""
+
+# How many records that share a key are told of: as many as a person would look through.
+_MOST = 20
 
 
 async def save(connection: AsyncConnection, rows: Sequence[Seen]) -> None:
@@ -57,13 +62,12 @@ async def save(connection: AsyncConnection, rows: Sequence[Seen]) -> None:
     await upsert(connection, _K, [dict(zip(names, key, strict=True)) | {"key_hash": it} for key, it in changed])
 
 
-_asked = given("account_id", "resource", "record_id")
+_PLACE = ("account_id", "resource", "record_id")
+_asked = given(*_PLACE)
 _KNOWN = select(_K).select_from(
     _asked.join(
         _K,
-        (_K.c.account_id == _asked.c.account_id)
-        & (_K.c.resource == _asked.c.resource)
-        & (_K.c.record_id == _asked.c.record_id),
+        and_(*(_K.c[name] == _asked.c[name] for name in _PLACE)),
     )
 )
 
@@ -125,7 +129,13 @@ def _by_id() -> ColumnElement[str]:
 
 
 async def with_key(
-    connection: AsyncConnection, account_id: str, resource: str, key_name: str, key_hash: str, *, limit: int = 20
+    connection: AsyncConnection,
+    account_id: str,
+    resource: str,
+    key_name: str,
+    key_hash: str,
+    *,
+    limit: int = _MOST,
 ) -> list[str]:
     """The records that showed this key, by id."""
     rows = await connection.execute(
@@ -140,6 +150,44 @@ async def with_key(
         .limit(limit)
     )
     return list(rows.scalars())
+
+
+_WITH = ("account_id", "resource", "key_name", "key_hash")
+_wanted = given("at", *_WITH)
+_place_among = func.row_number().over(partition_by=_wanted.c.at, order_by=_K.c.record_id)
+_found = (
+    select(_wanted.c.at, _K.c.record_id, _place_among.label("place"))
+    .select_from(_wanted.join(_K, and_(*(_K.c[name] == _wanted.c[name] for name in _WITH))))
+    .subquery()
+)
+_WITH_KEYS = select(_found.c.at, _found.c.record_id).where(_found.c.place <= _MOST).order_by(_found.c.record_id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WithKeys:
+    """Asks for the records that showed one of these keys, pairs of (key name, hash).
+
+    For each key the first ones by id, in the order of the keys. What many looks ask is told by one statement.
+    """
+
+    account_id: str
+    resource: str
+    keys: Sequence[tuple[str, str]]
+
+    reads: ClassVar[bool] = True
+
+    @staticmethod
+    async def together(connection: AsyncConnection, units: Sequence[WithKeys]) -> Sequence[list[str]]:
+        asked = [(at, unit, key) for at, unit in enumerate(units) for key in unit.keys]
+        rows = [(str(number), unit.account_id, unit.resource, *key) for number, (_, unit, key) in enumerate(asked)]
+        by_key: dict[str, list[str]] = defaultdict(list)
+        if rows:
+            for number, record_id in await connection.execute(_WITH_KEYS, {"given": rows_of(rows)}):
+                by_key[number].append(record_id)
+        found: list[list[str]] = [[] for _ in units]
+        for number, (at, _, _) in enumerate(asked):
+            found[at] += by_key.get(str(number), [])
+        return found
 
 
 async def keys_of(

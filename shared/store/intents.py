@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import ColumnElement, Row, Text, delete, exists, func, insert, literal, select, update
+from sqlalchemy import ColumnElement, Row, Text, bindparam, delete, exists, func, insert, literal, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared import errors
@@ -118,19 +118,20 @@ async def by_reference(connection: AsyncConnection, reference: str) -> Intent | 
     return None if row is None else _intent(row)
 
 
+_HOLDER = (
+    select(_T)
+    .join(_K, _K.c.intent_id == _T.c.id)
+    .where(_K.c.scope == bindparam("within"), among(_K.c.key_hash, "held"))
+    .limit(1)
+)
+
+
 async def holder_of_keys(connection: AsyncConnection, scope: str, keys: Mapping[str, str]) -> Intent | None:
     """The open create that holds one of these match keys."""
     wanted = [f"{name}:{digest}" for name, digest in keys.items()]
     if not wanted:
         return None
-    row = (
-        await connection.execute(
-            select(_T)
-            .join(_K, _K.c.intent_id == _T.c.id)
-            .where(_K.c.scope == scope, _K.c.key_hash.in_(wanted))
-            .limit(1)
-        )
-    ).first()
+    row = (await connection.execute(_HOLDER, {"within": scope, "held": wanted})).first()
     return None if row is None else _intent(row)
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal, get_args
 
-from sqlalchemy import ColumnElement, Row, delete, func, select, update
+from sqlalchemy import ColumnElement, Row, bindparam, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared import errors
@@ -140,6 +140,11 @@ async def page(
     return [_finding(row) for row in rows]
 
 
+_of_side = (_T.c.flow_id == bindparam("of_flow"), _T.c.side == bindparam("of_side"))
+_OWN = select(_T).where(*_of_side, _T.c.record_id == bindparam("of_record"))
+_CHOSEN = select(_T).where(*_of_side, _T.c.chosen_id == bindparam("of_record"))
+
+
 async def decision(connection: AsyncConnection, flow_id: str, side: SideName, record_id: str) -> Finding | None:
     """What is known of this record: its own finding, or that a record of the other side was joined with it.
 
@@ -150,9 +155,7 @@ async def decision(connection: AsyncConnection, flow_id: str, side: SideName, re
         return own
     other: SideName = "right" if side == "left" else "left"
     row = (
-        await connection.execute(
-            select(_T).where(_T.c.flow_id == flow_id, _T.c.side == other, _T.c.chosen_id == record_id)
-        )
+        await connection.execute(_CHOSEN, {"of_flow": flow_id, "of_side": other, "of_record": record_id})
     ).first()
     if row is None:
         return own
@@ -279,11 +282,7 @@ async def _check_free(connection: AsyncConnection, found: Finding, chosen_id: st
 
 
 async def _one(connection: AsyncConnection, flow_id: str, side: SideName, record_id: str) -> Finding | None:
-    row = (
-        await connection.execute(
-            select(_T).where(_T.c.flow_id == flow_id, _T.c.side == side, _T.c.record_id == record_id)
-        )
-    ).first()
+    row = (await connection.execute(_OWN, {"of_flow": flow_id, "of_side": side, "of_record": record_id})).first()
     return None if row is None else _finding(row)
 
 

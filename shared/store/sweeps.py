@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, case, literal, or_, select, update
+from sqlalchemy import Row, bindparam, case, literal, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared import errors
@@ -37,10 +37,11 @@ async def ensure(
     )
 
 
+_FIND = select(_T).where(_T.c.account_id == bindparam("account"), _T.c.resource == bindparam("kind"))
+
+
 async def find(connection: AsyncConnection, account_id: str, resource: str) -> Sweep | None:
-    row = (
-        await connection.execute(select(_T).where(_T.c.account_id == account_id, _T.c.resource == resource))
-    ).first()
+    row = (await connection.execute(_FIND, {"account": account_id, "kind": resource})).first()
     return None if row is None else _sweep(row)
 
 

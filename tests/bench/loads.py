@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 import aiohttp
-from sqlalchemy import update
+from sqlalchemy import text, update
 
 from shared.store import tables
 from tests.bench import machine
@@ -20,7 +20,36 @@ from tests.bench.servers import Servers, Started
 from tests.bench.settings import Effort
 from tests.support.waiting import until
 
-Points = Sequence[tuple[float, int, int]]
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Point:
+    """How far a load is: monotonic time, records made, and the sync process's memory (bytes) and CPU (seconds)."""
+
+    at: float
+    made: int
+    memory: int
+    cpu: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Half:
+    """What one process did of a load: points along the way, and the rows that PostgreSQL read meanwhile."""
+
+    points: Sequence[Point]
+    rows_read: int
+
+    @property
+    def made(self) -> int:
+        return self.points[-1].made - self.points[0].made
+
+    @property
+    def cpu_per_1000(self) -> float:
+        return (self.points[-1].cpu - self.points[0].cpu) / max(self.made, 1) * 1000
+
+    @property
+    def rows_per_client(self) -> float:
+        return self.rows_read / max(self.made, 1)
+
 
 _LATEST = timedelta(hours=2)
 # What a killed process had begun to write is taken over after this time and not after a minute.
@@ -44,32 +73,36 @@ async def load_of_clients(servers: Servers, effort: Effort, findings: Findings) 
 
 @dataclass(frozen=True, kw_only=True)
 class Loaded:
-    """A load and its two halves: (time, records made, memory) along the way, and the vendor's counts."""
+    """A load, its two halves, and the vendor's counts; `stood` is how long nothing was made after the kill."""
 
     count: int
-    halves: tuple[Points, Points]
+    halves: tuple[Half, Half]
     killed_at: int
+    stood: float
     calls: Mapping[str, int]
 
 
 async def loaded(started: Started, here: Installation, watch: VendorWatch, count: int) -> Loaded:
     """Follow a load that was asked for; its process is killed (-9) at the half, and another one goes on."""
     first = start_sync(started, here, "sync-first", **_SHORT)
-    points = await _follow(watch, first.pid, count // 2)
+    half = await _follow(here, watch, first.pid, behind=0, until_made=count // 2)
     first.kill9()
-    before = await watch.counts()
+    killed, before = time.monotonic(), await watch.counts()
     await _end_of_lease(here)
     second = start_sync(started, here, "sync-second", **_SHORT)
-    points_after = await _follow(watch, second.pid, count)
+    # Of the second half, too, what comes before its first client is left out: a process starts, and takes over.
+    rest = await _follow(here, watch, second.pid, behind=before["created"], until_made=count)
     after = await watch.counts()
     second.stop()
-    return Loaded(count=count, halves=(points, points_after), killed_at=before["created"], calls=after)
+    stood = rest.points[0].at - killed
+    return Loaded(count=count, halves=(half, rest), killed_at=before["created"], stood=stood, calls=after)
 
 
 def report(findings: Findings, found: Loaded, figure: str, *, calls: float) -> None:
     """The rows of a load; `calls` is the most that one record may cost."""
-    count, points, after = found.count, [*found.halves[0], *found.halves[1]], found.calls
-    rates = [_rate(half) for half in found.halves]
+    count, halves, after = found.count, found.halves, found.calls
+    points = [point for half in halves for point in half.points]
+    rates = [_rate(half.points) for half in halves]
     spent = sum(after.get(each, 0) for each in ("created", "pages", "reads", "writes", "searches")) / count
     findings.add(
         Row(figure=figure, what=f"clients loaded per second, of {count:,}", unit="/s", values=rates),
@@ -77,7 +110,7 @@ def report(findings: Findings, found: Loaded, figure: str, *, calls: float) -> N
             figure=figure,
             what="memory at most",
             unit="MB",
-            values=[max(each for _, _, each in points) / 1e6],
+            values=[max(point.memory for point in points) / 1e6],
             goal=Goal(most=200),
         ),
         Row(
@@ -88,6 +121,27 @@ def report(findings: Findings, found: Loaded, figure: str, *, calls: float) -> N
             goal=Goal(least=0.8),
             note="linear time: 1 or more",
         ),
+        Row(
+            figure=figure,
+            what="sync's CPU s per 1,000 clients, each half",
+            unit="s",
+            values=[half.cpu_per_1000 for half in halves],
+        ),
+        Row(
+            figure=figure,
+            what="rows that PostgreSQL reads per client, each half",
+            unit="",
+            values=[half.rows_per_client for half in halves],
+        ),
+        Row(
+            figure=figure,
+            what="the same, second half to first",
+            unit="",
+            values=[halves[1].rows_per_client / halves[0].rows_per_client],
+            goal=Goal(most=1.25),
+            note="linear work: 1 or less, however busy the machine is",
+        ),
+        Row(figure=figure, what="seconds without a client after the kill", unit="s", values=[found.stood]),
         Row(figure=figure, what="vendor calls per client", unit="", values=[spent], goal=Goal(most=calls)),
         Row(
             figure=figure,
@@ -100,21 +154,21 @@ def report(findings: Findings, found: Loaded, figure: str, *, calls: float) -> N
     findings.notes.append(
         f"{figure}: killed at {found.killed_at:,} of {count:,} clients; the vendor counts {dict(after)}."
     )
-    began = points[0][0]
+    began = points[0].at
     findings.series += [
         Series(
             figure=figure,
             title="clients made",
             x="s",
             y="clients",
-            points=[(at - began, float(made)) for at, made, _ in points],
+            points=[(point.at - began, float(point.made)) for point in points],
         ),
         Series(
             figure=figure,
             title="memory of the sync process",
             x="clients",
             y="MB",
-            points=[(float(made), size / 1e6) for _, made, size in points],
+            points=[(float(point.made), point.memory / 1e6) for point in points],
         ),
     ]
 
@@ -125,22 +179,34 @@ async def _end_of_lease(here: Installation) -> None:
     await here.parts.database.run(lambda connection: connection.execute(update(tables.load).values(next_at=now)))
 
 
-async def _follow(watch: VendorWatch, pid: int, until_made: int) -> Points:
-    """(time, clients made, memory) twice a second until so many are made."""
-    points: list[tuple[float, int, int]] = []
+async def _follow(here: Installation, watch: VendorWatch, pid: int, *, behind: int, until_made: int) -> Half:
+    """From the first client behind so many until so many are made, ten times a second."""
+    points: list[Point] = []
+    read_before: list[int] = []
 
     async def enough() -> bool:
         made = (await watch.counts())["created"]
-        if made and (not points or made > points[-1][1]):
-            points.append((time.monotonic(), made, machine.memory_bytes(pid)))
+        if made > (points[-1].made if points else behind):
+            if not points:
+                read_before.append(await _rows_read(here))
+            now = time.monotonic()
+            memory, cpu = machine.memory_bytes(pid), machine.cpu_seconds(pid)
+            points.append(Point(at=now, made=made, memory=memory, cpu=cpu))
         return made >= until_made
 
     await until(enough, within=_LATEST, what=f"{until_made} clients are made", every=timedelta(milliseconds=100))
-    return points
+    return Half(points=points, rows_read=await _rows_read(here) - read_before[0])
 
 
-def _rate(points: Points) -> float:
+async def _rows_read(here: Installation) -> int:
+    """By all statements of the store so far; sessions tell it about once a second."""
+    asked = text("SELECT tup_returned + tup_fetched FROM pg_stat_database WHERE datname = current_database()")
+    counted = await here.parts.database.read(lambda connection: connection.execute(asked))
+    return int(counted.scalar_one())
+
+
+def _rate(points: Sequence[Point]) -> float:
     """Clients per second, without the last few: what the killed process had begun waits for its deadline."""
-    most = points[-1][1]
-    (first_at, first, _), (last_at, last, _) = points[0], next(each for each in points if each[1] >= 0.95 * most)
-    return (last - first) / max(last_at - first_at, 0.001)
+    most = points[-1].made
+    first, last = points[0], next(point for point in points if point.made >= 0.95 * most)
+    return (last.made - first.made) / max(last.at - first.at, 0.001)
