@@ -32,9 +32,9 @@ async def join(desk: Desk, row: Row) -> Outcome:
             blocked_on=(flow, look.side, look.record_id),
         )
     if pending is None:
-        unwanted = _unwanted(flow, look.side, row)
-        if unwanted:
-            return await desk.settle("not wanted", unwanted)
+        reason = unwanted(flow, look.side, row)
+        if reason:
+            return await desk.settle("not wanted", reason)
     fields = await wanted_fields(desk, row)
     if pending is not None:
         if not await _answered_by_a_person(desk, pending):
@@ -79,7 +79,7 @@ async def _answered_by_a_person(desk: Desk, pending: Intent) -> bool:
     return said and decided is not None and decided.decision in {"apart", "bind"}
 
 
-def _unwanted(flow: FlowContext, side: Side, row: Row) -> str:
+def unwanted(flow: FlowContext, side: Side, row: Row) -> str:
     """Why this record is not made on the other side; "" if it is."""
     if not flow.resource(side.other).writable:
         return f"{flow.spec.end(side.other).connector.title} takes no new records of this kind."
@@ -91,17 +91,20 @@ def _unwanted(flow: FlowContext, side: Side, row: Row) -> str:
 async def wanted_fields(desk: Desk, row: Row) -> dict[str, Any]:
     """The fields of the counterpart to be made, as its side can hold them, empty ones left out."""
     flow, look = desk.flow, desk.look
-    spec = flow.spec
-    resource = flow.resource(look.side.other)
-    source: Fields = await documents.made(desk, row) if isinstance(spec, Document) else row.fields
-    names = spec.shared_fields()
+    source: Fields = await documents.made(desk, row) if isinstance(flow.spec, Document) else row.fields
+    return fitted(flow, look.side, look.record_id, source)
+
+
+def fitted(flow: FlowContext, side: Side, record_id: str, source: Fields) -> dict[str, Any]:
+    """What is written to the other side for a record of this side that shows `source`."""
+    resource = flow.resource(side.other)
     wanted = {
         name: resource.fit(name, source[name])
-        for name in names
+        for name in flow.spec.shared_fields()
         if name in source and resource.columns[name].writable and not is_empty(source[name])
     }
-    if flow.id_field is not None and flow.id_field.side is not look.side:
-        wanted[flow.id_field.name] = look.record_id
+    if flow.id_field is not None and flow.id_field.side is not side:
+        wanted[flow.id_field.name] = record_id
     return wanted
 
 

@@ -56,6 +56,7 @@ class Why(Enum):
     KEPT = "emptied at the source, kept at the other side"
     STALE = "shows the value before our write"
     NUMBER = "the number of the other record"
+    MADE = "what it would be made with"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Literal
 
 from shared.connectors.contract import Row
-from shared.flows import idfield, pairs
+from shared.flows import idfield, joining, pairs
 from shared.flows.context import FlowContext
 from shared.flows.merge import Digest, Why, merge
 from shared.flows.spec import Document, Side, TwoWay
@@ -65,8 +65,9 @@ async def preview(
             "It has no counterpart yet: it would be matched, or made." if own is not None else "It is not there."
         )
         rows = {side: own, side.other: None}
+        fields = _made_fields(flow, side, record_id, own) if own is not None else []
         return Preview(
-            says=says, state=state, binding=None, left=rows[Side.LEFT], right=rows[Side.RIGHT], fields=()
+            says=says, state=state, binding=None, left=rows[Side.LEFT], right=rows[Side.RIGHT], fields=fields
         )
     other = await flow.session(side.other).read(flow.resource_name(side.other), binding.id_of(side.other.value))
     rows = {side: own, side.other: other}
@@ -83,6 +84,34 @@ async def preview(
     count = sum(field.writes is not None for field in fields)
     says = f"{count} fields would be written." if count else "Both sides agree; nothing would be written."
     return Preview(says=says, state="bound", binding=binding, left=left, right=right, fields=fields)
+
+
+def _made_fields(flow: FlowContext, side: Side, record_id: str, own: Row) -> list[FieldView]:
+    """What the counterpart would be made with. Where none would be made, the reason stands at each field.
+
+    A document shows its links with the ids of its own side: what they become is known when it is made.
+    """
+    spec = flow.spec
+    if isinstance(spec, Document) and side is Side.RIGHT:
+        return []
+    source: Fields = spec.make(own.fields, flow.options) if isinstance(spec, Document) else own.fields
+    reason = joining.unwanted(flow, side, own) or flow.not_yet(side, own)
+    links = spec.links if isinstance(spec, Document) else {}
+    views = []
+    for name, value in joining.fitted(flow, side, record_id, source).items():
+        shown: dict[Side, Value] = {side: own.fields.get(name, source.get(name)), side.other: None}
+        views.append(
+            FieldView(
+                name=name,
+                left=shown[Side.LEFT],
+                right=shown[Side.RIGHT],
+                agrees=False,
+                writes=None if reason else side.other,
+                value=None if reason else value,
+                why=reason or ("a link" if name in links else Why.MADE.value),
+            )
+        )
+    return views
 
 
 def _fields(

@@ -76,7 +76,11 @@ class FactusolSession:
         changed_since: datetime | None = None,
         bulk: bool = False,
     ) -> Page:
-        """Lowest number first; or newest change first: then what shows a change, and the newest numbers."""
+        """Lowest number first; or newest change first: then what shows a change, and the newest numbers.
+
+        `changed_since` leaves nothing out: the column of changes has whole days and may lie,
+        so that a condition on it could hide a change. Whoever lists reads on until it meets what it has seen.
+        """
         at = _CURSOR.fullmatch(cursor) if cursor is not None else None
         if cursor is not None and at is None:
             raise errors.Rejected("The cursor of a listing cannot be read.", field="cursor")
