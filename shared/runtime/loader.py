@@ -18,6 +18,7 @@ from shared.connectors.contract import Page
 from shared.flows import documents
 from shared.flows.context import FlowContext
 from shared.flows.spec import Document, Side
+from shared.runtime.portions import in_portions
 from shared.runtime.runner import Job, Runner, TooManyBugs, worst
 from shared.runtime.scheduler import Scheduler
 from shared.runtime.sweeper import differs, refuse_cut, unreadable_jobs
@@ -169,12 +170,12 @@ class Loader:
         asked_at: datetime,
         counts: Counter[str],
     ) -> None:
-        seen = [flow.seen(side, each, asked_at) for each in page.rows if not each.gone]
+        seen = [flow.seen(side, each, asked_at) async for each in in_portions(page.rows) if not each.gone]
         await self._database.run(lambda connection: index.save(connection, seen))
         counts["unreadable"] += len(page.unreadable)
         jobs = unreadable_jobs(flow, side, page, origin="load")
         bound = await self._bound(flow, side, page)
-        for each in page.rows:
+        async for each in in_portions(page.rows):
             if each.record_id in bound and not differs(flow, side, each, bound[each.record_id], asked_at):
                 counts["agrees"] += 1
                 continue

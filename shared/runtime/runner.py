@@ -39,6 +39,8 @@ _log = structlog.get_logger("puente.sync")
 CURED_BY_NEWS: frozenset[Reason] = frozenset(
     {"recheck", "rejected", "bug", "ambiguous", "bound elsewhere", "in doubt", "other id"}
 )
+# Where a look comes from that gives way to those that somebody waits for.
+BULK: frozenset[Origin] = frozenset({"load", "sweep"})
 _REJECTED_WINDOW = 100
 _REJECTED_LEAST = 20
 _BUGS_IN_A_ROW = 3
@@ -75,6 +77,11 @@ class Job:
     traceparents: list[str] = field(default_factory=list)
 
     @property
+    def is_bulk(self) -> bool:
+        """Whether nobody waits for it: a list named it, and the next list would name it again."""
+        return self.origin in BULK
+
+    @property
     def trace_id(self) -> str:
         """The trace of the first of its changes; "" for a look that no change asked for."""
         if self.traceparents:
@@ -87,6 +94,7 @@ class Job:
 
     def join(self, later: Job) -> None:
         """Take a later change of the same record along: one look serves both. A row in hand is older: dropped."""
+        self.origin = later.origin if self.is_bulk else self.origin
         self.change_ids += [name for name in later.change_ids if name not in self.change_ids]
         self.deletion = self.deletion or later.deletion
         self.repair = self.repair or later.repair

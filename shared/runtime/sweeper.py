@@ -24,6 +24,7 @@ from shared.flows.context import NOTED, FlowContext
 from shared.flows.merge import Base, changed_fields
 from shared.flows.pairs import renewed, usable_base
 from shared.flows.spec import Document, Side
+from shared.runtime.portions import in_portions
 from shared.runtime.runner import Job, Runner, TooManyBugs, worst
 from shared.runtime.scheduler import Scheduler
 from shared.runtime.workspaces import Used, Workspaces
@@ -220,7 +221,7 @@ class Sweeper:
         jobs: list[Job] = []
         ends = used.flows_of(sweep.account_id, sweep.resource)
         listing = sweep.listing or ""
-        seen = [seen_by(ends, each, asked_at, listing) for each in page.rows if not each.gone]
+        seen = [seen_by(ends, each, asked_at, listing) async for each in in_portions(page.rows) if not each.gone]
         counts.update(f"{name[1:]}" for each in seen for name in each.keys if name.startswith(NOTED))
         for flow, side in ends:
             jobs += await self._jobs(flow, side, page.rows, seen, sweep, asked_at)
@@ -282,7 +283,7 @@ class Sweeper:
                 row=each,
                 listed_at=asked_at,
             )
-            for each in rows
+            async for each in in_portions(rows)
             if each.record_id not in rest and differs(flow, side, each, bound.get(each.record_id), now)
         ]
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 
@@ -10,17 +12,19 @@ import pytest
 
 from shared.flows.context import Outcome
 from shared.runtime.runner import Job
-from shared.runtime.scheduler import Scheduler
+from shared.runtime.scheduler import BESIDE_LIVE, Scheduler
 
 
 class Bench:
     """A scheduler whose jobs end when they are told to."""
 
-    def __init__(self, *, running: int = 64, per_workspace: int = 24) -> None:
+    def __init__(
+        self, *, running: int = 64, per_workspace: int = 24, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
         self.story: list[str] = []
         self.jobs: list[Job] = []
         self.go = asyncio.Semaphore(0)
-        self.scheduler = Scheduler(self._run, running=running, per_workspace=per_workspace)
+        self.scheduler = Scheduler(self._run, running=running, per_workspace=per_workspace, monotonic=monotonic)
 
     async def _run(self, job: Job) -> list[Outcome]:
         self.story.append(f"{job.workspace_id} {job.record_id}")
@@ -148,6 +152,114 @@ async def test_a_failure_reaches_whoever_waits_and_the_next_look_runs() -> None:
     assert await scheduler.submit(job("1")) == []
 
 
+def listed(record_id: str, workspace: str = "new", **more: object) -> Job:
+    return job(record_id, workspace, origin="load", **more)
+
+
+async def test_what_a_load_listed_begins_when_no_change_is_left_to_begin_but_for_one_at_a_time() -> None:
+    bench = Bench(running=8)
+    bench.scheduler.submit(listed("0"))
+    for number in range(12):
+        bench.scheduler.submit(job(str(number)))
+    for number in range(1, 4):
+        bench.scheduler.submit(listed(str(number)))
+    bench.let(16)
+    await bench.scheduler.quiet()
+    assert bench.story.index("new 1") < bench.story.index("acme 11") < bench.story.index("new 2")
+    assert len(bench.story) == 16
+
+
+async def test_beside_changes_only_a_few_of_a_load_run_at_once_and_all_its_share_without() -> None:
+    bench = Bench()
+    change = bench.scheduler.submit(job("1"))
+    for number in range(100):
+        bench.scheduler.submit(listed(str(number)))
+    await bench.settles()
+    assert len(bench.story) == 1 + BESIDE_LIVE
+    bench.scheduler.drop(lambda each: each.origin == "load")
+    bench.let(1 + BESIDE_LIVE)
+    await bench.scheduler.quiet()
+    await change
+
+    alone = Bench()
+    for number in range(100):
+        alone.scheduler.submit(listed(str(number)))
+    await alone.settles()
+    assert len(alone.story) == 24
+    alone.let(100)
+    await alone.scheduler.quiet()
+
+
+async def test_a_few_again_are_all_of_them_once_no_change_has_come_for_a_while() -> None:
+    clock = Turning()
+    bench = Bench(monotonic=clock)
+    bench.scheduler.submit(job("1"))
+    for number in range(100):
+        bench.scheduler.submit(listed(str(number)))
+    await bench.settles()
+    bench.let(1)
+    await bench.settles()
+    assert len(bench.story) == 1 + BESIDE_LIVE
+    clock.pass_by(10)
+    bench.let(1)
+    await bench.settles()
+    assert len(bench.story) == 1 + 24 + 1
+    bench.let(100)
+    await bench.scheduler.quiet()
+
+
+async def test_however_many_loads_there_are_a_change_finds_a_place() -> None:
+    bench = Bench(running=16, per_workspace=8)
+    for number in range(100):
+        bench.scheduler.submit(listed(str(number), f"new{number % 5}"))
+    await bench.settles()
+    assert len(bench.story) == 12
+    bench.scheduler.submit(job("1"))
+    await bench.settles()
+    assert bench.story[-1] == "acme 1"
+    bench.let(101)
+    await bench.scheduler.quiet()
+
+
+async def test_a_load_beside_endless_changes_comes_to_its_end() -> None:
+    bench = Bench(running=4)
+    for number in range(40):
+        bench.scheduler.submit(job(str(number), f"w{number}"))
+    loaded = [bench.scheduler.submit(listed(str(number))) for number in range(3)]
+    bench.let(16)
+    await bench.settles()
+    assert all(each.done() for each in loaded)
+    assert bench.scheduler.total
+    bench.let(40)
+    await bench.scheduler.quiet()
+
+
+async def test_a_change_of_a_record_that_a_list_named_takes_its_look_to_the_front() -> None:
+    bench = Bench(running=2)
+    bench.scheduler.submit(job("0"))
+    for number in range(1, 5):
+        bench.scheduler.submit(listed(str(number), "acme"))
+    both = bench.scheduler.submit(job("4", change_ids=["a"]))
+    await bench.settles()
+    assert bench.story == ["acme 0", "acme 1"]
+    bench.let(1)
+    await bench.settles()
+    assert bench.story[2:] == ["acme 4"]
+    look = bench.jobs[2]
+    assert (look.origin, look.change_ids, look.row) == ("change", ["a"], None)
+    bench.let(4)
+    await bench.scheduler.quiet()
+    assert both.done()
+
+
+async def test_one_place_is_enough() -> None:
+    bench = Bench(running=1)
+    looks = [bench.scheduler.submit(job(str(number))) for number in range(3)]
+    bench.let(3)
+    await asyncio.wait(looks, timeout=5)
+    assert bench.story == ["acme 0", "acme 1", "acme 2"]
+
+
 class Turning:
     """A monotonic time that moves on by `step` seconds at each look: how late the loop comes round."""
 
@@ -159,11 +271,14 @@ class Turning:
         self._now += self.step
         return self._now
 
+    def pass_by(self, seconds: float) -> None:
+        self._now += seconds
+
 
 async def _most_at_once(step: float, *, company: bool) -> int:
     """How many jobs of one workspace ran at once at last, where each look at the time takes `step` seconds."""
     running: set[str] = set()
-    time, most = Turning(), 0
+    clock, most = Turning(), 0
 
     async def run(each: Job) -> list[Outcome]:
         nonlocal most
@@ -173,8 +288,8 @@ async def _most_at_once(step: float, *, company: bool) -> int:
         running.discard(each.record_id)
         return []
 
-    scheduler = Scheduler(run, per_workspace=24, monotonic=time)
-    time.step = step
+    scheduler = Scheduler(run, per_workspace=24, monotonic=clock)
+    clock.step = step
     if company:
         await scheduler.submit(job("0", "calm"))
     for number in range(400):
