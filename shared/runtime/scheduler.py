@@ -31,7 +31,7 @@ _SMOOTH = 0.1
 _LEAST = 3
 _LATELY = 1.0
 # Bulk jobs at once while live ones come. Each step of a live job waits for a step of each of them that is ready,
-# and for their transactions: with 24 about twice as long as with 4 (deploy/decisions/0017-changes-before-lists.md).
+# and for their transactions: with 24 about twice as long as with 4 (deploy/decisions/0017).
 BESIDE_LIVE = 4
 # Of all places, what bulk jobs may take else: the first live one that comes finds one at once.
 _BULK_MOST = 0.75
