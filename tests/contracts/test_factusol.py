@@ -3,12 +3,14 @@
 import asyncio
 import base64
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from datetime import date, timedelta
 
 import pytest
 
 from shared import errors
-from shared.connectors.contract import Row
+from shared.connectors import factusol
+from shared.connectors.contract import Access, Limits, Request, Response, Row, Time
 from shared.connectors.factusol import CLIENTS
 from shared.connectors.factusol.session import FactusolSession
 from tests.contracts.connector_bench import as_fields
@@ -83,6 +85,38 @@ async def test_a_refusal_after_a_fresh_login_needs_an_operator_and_ends_there(ve
     assert refused.value.way_out
     assert (await vendor.calls())["EscribirRegistro"] == 2
     assert await vendor.rows() == {}
+
+
+@dataclass(kw_only=True)
+class Sleepy:
+    """A wire on a machine that falls asleep, once, before the call that follows a login."""
+
+    vendor: Vendor
+    asleep_after: int
+
+    @property
+    def clock(self) -> Time:
+        return self.vendor.clock
+
+    async def send(self, access: Access, limits: Limits, request: Request) -> Response:
+        logins = (await self.vendor.calls()).get("Autenticar", 0)
+        if logins == self.asleep_after and not request.path.endswith("Autenticar"):
+            self.asleep_after = 0
+            await self.vendor.advance(timedelta(minutes=5))
+        return await self.vendor.wire.send(access, limits, request)
+
+
+@pytest.mark.parametrize("said", ["200", "401"])
+async def test_a_fresh_token_that_runs_out_on_the_way_is_no_lack_of_rights(vendor: Vendor, said: str) -> None:
+    await vendor.turn("expired_answer", said)
+    wire = Sleepy(vendor=vendor, asleep_after=2)
+    session = factusol.CONNECTOR.open(vendor.access(), wire)
+    await session.read("clients", "1")
+    await vendor.turn("token_expired", times=1)
+    with pytest.raises(errors.Retryable):
+        await session.read("clients", "1")
+    assert await session.read("clients", "1") is None
+    assert (await vendor.calls())["Autenticar"] == 3
 
 
 @pytest.mark.parametrize("word", ["Unauthorized", "BDNoExiste", "http_401"])
@@ -399,6 +433,19 @@ async def test_the_value_that_is_wrong_is_named(
     if not named:
         assert {each.name: each.state for each in found}["read"] == "ok"
     assert await vendor.rows() == {}
+
+
+@pytest.mark.parametrize("change", [{"manufacturer": "991"}, {"client": "99999"}, {"database": "FS777"}])
+async def test_where_every_form_is_right_the_three_that_are_no_secrets_are_shown(
+    vendor: Vendor, change: Mapping[str, str]
+) -> None:
+    """The vendor says of a login only that it failed: whoever typed it sees which number is not theirs."""
+    right = dict(zip(("manufacturer", "client", "database", "password"), vendor.token.split(":", 3), strict=True))
+    given = {**right, **change}
+    (failed,) = [each async for each in vendor.session(given).checks() if each.state == "failed"]
+    for text in (failed.says.en, failed.says.es):
+        assert all(given[name] in text for name in ("manufacturer", "client", "database"))
+        assert given["password"] not in text
 
 
 async def test_the_year_and_the_numbers_are_checked(vendor: Vendor) -> None:

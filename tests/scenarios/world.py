@@ -190,8 +190,9 @@ class World:
     # Time
 
     async def pass_time(self, **much: float) -> None:
-        """Let time pass for Puente and for the vendors alike."""
-        await self.control.post("clock", {"advance": timedelta(**much).total_seconds()})
+        """Let time pass for Puente and for the vendors alike, in one moment: no call sees one clock without the
+        other."""
+        self.sandbox.world.clock.advance(timedelta(**much))
         self.clock.advance(timedelta(**much))
 
     async def sweep(self, *, full: bool = False) -> None:

@@ -120,6 +120,9 @@ class Api:
         if said is None:
             token = await self._valid_token(token)
             said = await self._said(path, body, token=token, writes=writes, bulk=bulk)
+        if said is None and self.clock.now() >= token.use_until:
+            # It ran out on the way: the machine slept, or the answer took longer than a token lives.
+            raise errors.Retryable("Factusol's token ran out before the call arrived.")
         if said is None:
             raise errors.NeedsOperator(
                 "Factusol accepts the login and refuses the call: its rights do not reach.", way_out=_CREDENTIALS
