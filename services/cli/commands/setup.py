@@ -41,7 +41,8 @@ def add(
 
         def show(cli: Cli) -> None:
             cli.say("workspace added", name=name)
-            cli.then(f"puente account add {name} bitfactura")
+            systems = ", ".join(parts.workspaces.connectors)
+            cli.then(f"puente account add {name} SYSTEM    # {systems}")
 
         cli.emit({"workspace": {"id": name, "title": title or name, "country": country, "locale": locale}}, show)
         return DONE

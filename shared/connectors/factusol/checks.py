@@ -117,19 +117,33 @@ async def _wrong_values(api: Api) -> Sequence[Check]:
         except errors.PuenteError:
             break
         return [finding(_name(name), "failed", en, es, _WHERE[name])]
-    doubtful = "database" if login.looks_wrong("database", values["database"]) else "password"
-    en, es = _LABELS[doubtful]
-    return [
-        finding(
-            _name(doubtful),
+    return [_doubtful(values)]
+
+
+def _doubtful(values: dict[str, str]) -> Check:
+    """What is left to say where no slip was found: the value of an odd form, else all four to compare."""
+    if login.looks_wrong("database", values["database"]):
+        en, es = _LABELS["database"]
+        return finding(
+            "database",
             "failed",
             f"Factusol does not accept the four values together. By its form the {en} is the doubtful one; "
             "Factusol itself does not say which.",
             f"Factusol no acepta los cuatro valores juntos. Por su forma, el dudoso es: {es}; el propio Factusol "
             "no dice cuál.",
-            _WHERE[doubtful],
+            _WHERE["database"],
         )
-    ]
+    # Three of the four are no secrets, and whoever sees them sees which one is not theirs.
+    shown = [(_LABELS[name], values[name]) for name in login.PARTS if name != "password"]
+    return finding(
+        "password",
+        "failed",
+        "Factusol does not accept the four values together and does not say which is wrong. Their form is right: "
+        f"{', '.join(f'{en} {value}' for (en, _), value in shown)}. If these three are yours, it is the password.",
+        "Factusol no acepta los cuatro valores juntos y no dice cuál falla. Su forma es correcta: "
+        f"{', '.join(f'{es} {value}' for (_, es), value in shown)}. Si los tres son suyos, es la contraseña.",
+        _WHERE["password"],
+    )
 
 
 def _slips(values: dict[str, str]) -> Iterator[tuple[str, dict[str, str], tuple[str, str]]]:
