@@ -6,6 +6,23 @@ from collections.abc import Mapping
 from typing import Final
 
 _SENTENCES: Final = {
+    "How a system tells Puente of a change.": "Así avisa un sistema a Puente de un cambio.",
+    "What is not told is found by lists: nothing is lost, it only takes longer.": (
+        "Lo que no se avisa lo encuentran los listados: no se pierde nada, solo tarda más."
+    ),
+    "Last told": "Último aviso",
+    "looked at {time} ago": "comprobado hace {time}",
+    "{time} ago": "hace {time}",
+    "registered by Puente": "registrados por Puente",
+    "pasted by hand": "pegados a mano",
+    "no hooks: lists alone": "sin avisos: solo listados",
+    "in order": "en orden",
+    "failing": "fallan",
+    "silent": "callados",
+    "held by another": "los usa otro programa",
+    "mended": "reparados",
+    "nothing told yet": "aún sin avisos",
+    "Hooks": "Avisos (hooks)",
     "Alerts": "Alertas",
     "No alert is open.": "No hay ninguna alerta abierta.",
     "for {time}": "desde hace {time}",

@@ -108,6 +108,23 @@ async def heard(
     return found
 
 
+async def last_told(
+    connection: AsyncConnection, account_id: str, flow_ids: Sequence[str], since: datetime
+) -> datetime | None:
+    """When a change that was told of an account was last looked at, in any of its flows since a time."""
+    times: list[datetime] = []
+    for flow_id in flow_ids:
+        row = await connection.execute(
+            select(_A.c.at)
+            .where(_A.c.flow_id == flow_id, _A.c.at >= since, _A.c.day >= since.astimezone(UTC).date())
+            .where(_A.c.account_id == account_id, _A.c.origin == "change")
+            .order_by(_A.c.at.desc())
+            .limit(1)
+        )
+        times += row.scalars()
+    return max(times, default=None)
+
+
 async def claim_minute(connection: AsyncConnection, at: datetime) -> bool:
     """Whether this process is to keep the samples of the minute of `at`: true for the first that asks."""
     minute = at.replace(second=0, microsecond=0)

@@ -9,7 +9,7 @@ from starlette.responses import HTMLResponse
 
 from services.console.context import Asks
 from shared.eventlog.port import Lag
-from shared.operations import canary, movement, views
+from shared.operations import canary, hookhealth, movement, views
 from shared.store.users import EVERYWHERE
 
 router = APIRouter()
@@ -33,6 +33,7 @@ async def of_workspace(visit: Asks, workspace_id: str) -> HTMLResponse:
         verdicts=verdicts,
         waits=waits,
         flown=await canary.flown_lately(visit.parts),
+        health=await hookhealth.of_workspace(visit.parts, used),
         now=visit.parts.clock.now(),
     )
 
@@ -54,6 +55,7 @@ async def of_all(visit: Asks) -> HTMLResponse:
         verdicts=await movement.verdicts(visit.parts, lag),
         waits=waits,
         flown=await canary.flown_lately(visit.parts),
+        health=[],
         now=visit.parts.clock.now(),
     )
 

@@ -16,6 +16,7 @@ from services.console.spanish import SPANISH
 from shared.connectors.contract import CheckName, CheckState
 from shared.flows.catalog import FLOWS
 from shared.flows.context import Kind
+from shared.operations.hookhealth import HookState, SetBy
 from shared.operations.movement import Verdict
 from shared.store.matches import Decision, FindingName
 from shared.store.rows import BindingState, FlowState, Reason
@@ -36,7 +37,7 @@ def sentences() -> set[str]:
 
 def names() -> set[str]:
     kinds = (FlowState, BindingState, Reason, Kind, FindingName, Decision, Role, Verdict, CheckName, CheckState)
-    closed = {word for kind in kinds for word in get_args(kind)} - {"open"}
+    closed = {word for kind in (*kinds, HookState, SetBy) for word in get_args(kind)} - {"open"}
     fields = {name for flow in FLOWS.values() for name in flow.shared_fields()}
     resources = {end.resource_name for flow in FLOWS.values() for end in (flow.left, flow.right)}
     told = {flow.says for flow in FLOWS.values()} | {each.says for flow in FLOWS.values() for each in flow.options}
