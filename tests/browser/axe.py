@@ -10,6 +10,7 @@ from playwright.async_api import Page
 # WCAG 2.0 and 2.1 at the levels A and AA, and what axe calls good practice beside them.
 _RULES: Final = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice")
 _AXE: Final = Axe()
+_TOO_WIDE: Final = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 
 async def stumbles(page: Page) -> list[str]:
@@ -28,3 +29,9 @@ async def stumbles(page: Page) -> list[str]:
         ]
     await page.emulate_media(color_scheme="light")
     return found
+
+
+async def stumbles_and_width(page: Page) -> list[str]:
+    """The same, and whether the page is wider than its window: on a telephone half of it would not be seen."""
+    found, wide = await stumbles(page), await page.evaluate(_TOO_WIDE)
+    return [*found, f"{wide} px too wide"] if wide > 1 else found

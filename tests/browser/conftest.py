@@ -8,6 +8,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page
 
+from tests.browser.axe import stumbles_and_width
 from tests.browser.office import Office, at_a_desk, open_office, set_up
 from tests.conftest import open_browser
 
@@ -22,6 +23,11 @@ async def chromium(pytestconfig: pytest.Config) -> AsyncIterator[Browser]:
 async def office(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Office]:
     """BitFactura and Sugester in step, set up through the pages. `office.cookies` are its administrator's."""
     async with open_office(tmp_path_factory.mktemp("office")) as opened:
+        # Nobody sees this page any more once somebody can log in.
+        for locale in ("en-GB", "es-ES"):
+            async with at_a_desk(chromium, opened, locale=locale, width=390) as page:
+                await page.goto(opened.first)
+                opened.stumbled_first[locale[:2]] = await stumbles_and_width(page)
         async with at_a_desk(chromium, opened) as page:
             await set_up(page, opened)
             opened.cookies = await page.context.storage_state()

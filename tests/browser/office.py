@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from itertools import count
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,6 +16,8 @@ from playwright.async_api import Browser, Page, StorageState, expect
 from services.console.people import People
 from services.console.settings import ConsoleSettings
 from services.solo.running import Solo, running
+from shared.model.change import Change
+from shared.model.record import CUSTOMER
 from shared.runtime import logging
 from shared.runtime.settings import Settings
 from shared.runtime.workspaces import Used
@@ -30,7 +33,10 @@ PATIENT: Final = 30_000
 
 @dataclass(slots=True, kw_only=True)
 class Office:
-    """What runs. `first` is the link that makes the first user; `cookies` are a browser's that is logged in."""
+    """What runs. `first` is the link that makes the first user; `cookies` are a browser's that is logged in.
+
+    `stumbled_first` is what was found on the first user's page, by language, while it was there.
+    """
 
     solo: Solo
     url: str
@@ -38,13 +44,15 @@ class Office:
     http: httpx.AsyncClient
     chat: Inbox
     cookies: StorageState = field(default_factory=lambda: StorageState(cookies=[], origins=[]))
+    stumbled_first: dict[str, list[str]] = field(default_factory=dict)
+    _numbers: Iterator[int] = field(default_factory=lambda: count(1))
 
     @property
     def systems(self) -> Mapping[str, Mapping[str, str]]:
         assert self.solo.sandbox is not None
         return self.solo.sandbox.systems
 
-    async def control(self, path: str, **body: object) -> Any:
+    async def control(self, path: str, /, **body: object) -> Any:
         assert self.solo.sandbox is not None
         answer = await self.http.post(f"{self.solo.sandbox.control}/{path}", json=body)
         answer.raise_for_status()
@@ -55,11 +63,31 @@ class Office:
         assert self.solo.sandbox is not None
         return list(self.solo.sandbox.world.account(system, account).tables[table].live())
 
+    @asynccontextmanager
+    async def at_rest(self) -> AsyncIterator[None]:
+        """While nobody works: what is asked for stands where it is, and goes on at the end."""
+        await self.solo.stop_sync()
+        try:
+            yield
+        finally:
+            self.solo.start_sync()
+
+    def fresh(self, word: str) -> str:
+        """A name that nothing here has yet."""
+        return f"{word} {next(self._numbers)}"
+
     async def sugester(self, **fields: str) -> None:
         """Make a client with the vendor's own API."""
+        await self._sugester("POST", "clients.json", fields)
+
+    async def sugester_edit(self, record_id: str, **fields: str) -> None:
+        await self._sugester("PUT", f"clients/{record_id}.json", fields)
+
+    async def _sugester(self, method: str, path: str, fields: Mapping[str, str]) -> None:
         access = self.systems["sugester"]
         body = {"api_token": access["token"], "client": fields}
-        (await self.http.post(f"{access['base_url']}/app/clients.json", json=body)).raise_for_status()
+        answer = await self.http.request(method, f"{access['base_url']}/app/{path}", json=body)
+        answer.raise_for_status()
 
     async def person(self, name: str, role: Role, *, locale: str = "en", everywhere: bool = False) -> None:
         """Somebody who may log in with PASSWORD and has this role in the office's workspace, or everywhere."""
@@ -77,6 +105,22 @@ class Office:
         """Another account at a vendor, with nothing in it: its `base_url` and `token`."""
         made = await self.control("accounts", system=system, account=name)
         return {"base_url": str(made["base_url"]), "token": str(made["token"])}
+
+    async def told(self, record_id: str) -> None:
+        """A change of a client of BitFactura in the log, as its hook would have told it: hooks are off here."""
+        parts = self.solo.parts
+        change = Change(
+            id=parts.new_id(),
+            what=CUSTOMER.name,
+            workspace="acme",
+            system="bitfactura",
+            account="acme.bitfactura",
+            seen_at=parts.clock.now(),
+            resource="clients",
+            record_id=record_id,
+            hook_kind="client:update",
+        )
+        await self.solo.log.append(change)
 
     async def waits(self, reason: Reason, count: int) -> Sequence[Waiting] | None:
         """What waits for this reason, once there are so many."""

@@ -89,6 +89,7 @@ def test_every_setting_named_anywhere_exists() -> None:
     compose_only = {"PUENTE_POSTGRES_PASSWORD", "PUENTE_BIND"}
     for_tests = {"PUENTE_TEST_KAFKA", "PUENTE_TEST_POSTGRES", "PUENTE_TEST_BROWSER", "PUENTE_TEST_REQUIRE"} | {
         "PUENTE_TEST_PROMETHEUS",
+        "PUENTE_TEST_DEEDS",
         "PUENTE_TEST_FAULT_MINUTES",
         "PUENTE_TEST_OUTAGE_SECONDS",
         "PUENTE_TEST_HOOKS_PER_SECOND",
