@@ -6,6 +6,11 @@ from collections.abc import Mapping
 from typing import Final
 
 _SENTENCES: Final = {
+    "Only the name is the same.": "Solo coincide el nombre.",
+    "The same link.": "El mismo enlace.",
+    "Several have the same link.": "Varios tienen el mismo enlace.",
+    "It shows its number.": "Muestra su número.",
+    "It shows a number that the other side has not got.": "Muestra un número que el otro lado no tiene.",
     "How a system tells Puente of a change.": "Así avisa un sistema a Puente de un cambio.",
     "What is not told is found by lists: nothing is lost, it only takes longer.": (
         "Lo que no se avisa lo encuentran los listados: no se pierde nada, solo tarda más."
