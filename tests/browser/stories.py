@@ -245,6 +245,7 @@ async def users(page: Page, office: Office) -> None:
     await row.get_by_role("button", name="Set").click()
     await expect(row.locator("td").nth(1)).to_contain_text("acme operator")
     await row.get_by_role("button", name="Remove").click()
+    await expect(page.locator("#message")).to_contain_text("cannot log in any more")
     await expect(row).to_have_count(0)
 
 
