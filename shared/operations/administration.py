@@ -1,15 +1,20 @@
-"""Setting up: workspaces, accounts, bridges and flows, as the command line and the console do it."""
+"""Setting up: workspaces, accounts, bridges and flows, as the command line and the console do it.
+
+`actor` is the person who asked, for the audit; none where a program sets up.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from shared import errors
 from shared.connectors.contract import Access, Check, Connector, OwnField
 from shared.connectors.settings import needed
 from shared.flows import catalog
+from shared.operations import noting
 from shared.runtime.parts import Parts
 from shared.runtime.workspaces import Used, access_of, must_get
 from shared.store import directory, loads, sweeps
@@ -27,6 +32,7 @@ async def add_workspace(
     country: str = "ES",
     locale: str = "es",
     time_zone: str = "Europe/Madrid",
+    actor: str = "",
 ) -> None:
     """Raises Misconfigured for a name that cannot be one or is taken."""
     if not _NAME.fullmatch(name):
@@ -37,19 +43,23 @@ async def add_workspace(
         raise errors.Misconfigured(
             "The country is two letters (ES), the language es or en.", way_out="Give --country ES --locale es."
         )
-    try:
-        await parts.database.run(
-            lambda connection: directory.add_workspace(
-                connection,
-                name,
-                title=title or name,
-                country=country,
-                locale=locale,
-                time_zone=time_zone,
-                store_keys=parts.keys.store,
-                now=parts.clock.now(),
-            )
+    written = noting.line(parts, name, actor, "workspace.added")
+
+    async def unit(connection: Any) -> None:
+        await directory.add_workspace(
+            connection,
+            name,
+            title=title or name,
+            country=country,
+            locale=locale,
+            time_zone=time_zone,
+            store_keys=parts.keys.store,
+            now=written.at,
         )
+        await noting.add(connection, written)
+
+    try:
+        await parts.database.run(unit)
     except errors.Lost:
         raise errors.Misconfigured(
             f"There is a workspace {name!r} already.", way_out="Choose another name."
@@ -98,12 +108,16 @@ def new_account(
     return replace(account, identity=connector.identity(access_of(account, used.workspace)))
 
 
-async def save_account(parts: Parts, used: Used, account: Account) -> None:
+async def save_account(parts: Parts, used: Used, account: Account, *, actor: str = "") -> None:
     """Raises Misconfigured if the name or the vendor's account is in use in this installation."""
+    written = noting.line(parts, account.workspace_id, actor, "account.added", account=account.id)
+
+    async def unit(connection: Any) -> None:
+        await directory.add_account(connection, account, used.workspace.keys, written.at)
+        await noting.add(connection, written)
+
     try:
-        await parts.database.run(
-            lambda connection: directory.add_account(connection, account, used.workspace.keys, parts.clock.now())
-        )
+        await parts.database.run(unit)
     except errors.Lost:
         raise errors.Misconfigured(
             f"{account.id} is there already, or {account.identity} belongs to another workspace.",
@@ -111,12 +125,16 @@ async def save_account(parts: Parts, used: Used, account: Account) -> None:
         ) from None
 
 
-async def change_account(parts: Parts, used: Used, account: Account) -> None:
+async def change_account(parts: Parts, used: Used, account: Account, *, actor: str = "") -> None:
     """Save new credentials, address or settings. Raises Misconfigured if that account is in use elsewhere."""
+    written = noting.line(parts, account.workspace_id, actor, "account.changed", account=account.id)
+
+    async def unit(connection: Any) -> None:
+        await directory.change_account(connection, account, used.workspace.keys)
+        await noting.add(connection, written)
+
     try:
-        await parts.database.run(
-            lambda connection: directory.change_account(connection, account, used.workspace.keys)
-        )
+        await parts.database.run(unit)
     except errors.Lost:
         raise errors.Misconfigured(
             f"{account.identity} belongs to another account of this installation.",
@@ -141,7 +159,7 @@ def remembering(parts: Parts, used: Used, account: Account, checks: Sequence[Che
     return replace(made, identity=identity)
 
 
-async def add_bridge(parts: Parts, used: Used, left: str, right: str) -> Bridge:
+async def add_bridge(parts: Parts, used: Used, left: str, right: str, *, actor: str = "") -> Bridge:
     """Join two accounts of a workspace; every flow between their systems starts as a draft."""
     accounts = used.directory.accounts
     names = {each: f"{used.workspace.id}.{each}" if each not in accounts else each for each in (left, right)}
@@ -184,12 +202,14 @@ async def add_bridge(parts: Parts, used: Used, left: str, right: str) -> Bridge:
     ends = {
         (account.id, end.resource_name) for spec in specs for account, end in ((one, spec.left), (two, spec.right))
     }
-    now = parts.clock.now()
+    written = noting.line(parts, bridge.workspace_id, actor, "bridge.added", bridge=bridge.id)
+    now = written.at
 
-    async def unit(connection: object) -> None:
-        await directory.add_bridge(connection, bridge, flows, now)  # type: ignore[arg-type]
+    async def unit(connection: Any) -> None:
+        await directory.add_bridge(connection, bridge, flows, now)
         for account_id, resource in sorted(ends):
-            await sweeps.ensure(connection, bridge.workspace_id, account_id, resource, now=now)  # type: ignore[arg-type]
+            await sweeps.ensure(connection, bridge.workspace_id, account_id, resource, now=now)
+        await noting.add(connection, written)
 
     try:
         await parts.database.run(unit)
@@ -212,7 +232,13 @@ async def ensure_fields(parts: Parts, used: Used, bridge: Bridge) -> list[OwnFie
 
 
 async def start_load(
-    parts: Parts, flow: FlowRow, *, side: SideName, then_side: SideName | None, since: str | None
+    parts: Parts,
+    flow: FlowRow,
+    *,
+    side: SideName,
+    then_side: SideName | None,
+    since: str | None,
+    actor: str = "",
 ) -> Load:
     """Ask for a load. The flow must have been reviewed. Raises Misconfigured otherwise."""
     state = flow.state_before_pause if flow.state == "paused" else flow.state
@@ -243,20 +269,19 @@ async def start_load(
     )
     options = dict(flow.options) | ({"since": since} if since else {})
 
-    async def unit(connection: object) -> None:
-        for old in await loads.of_flow(connection, flow.id):  # type: ignore[arg-type]
+    written = noting.line(parts, flow.workspace_id, actor, "load.begun", flow=flow.id, load=load.id)
+
+    async def unit(connection: Any) -> None:
+        for old in await loads.of_flow(connection, flow.id):
             if old.state == "running":
                 raise errors.Misconfigured(
                     f"A load of {flow.id} is running.", way_out="`puente status` shows how far it is."
                 )
-        await loads.add(connection, load)  # type: ignore[arg-type]
+        await loads.add(connection, load)
         await directory.set_flow(
-            connection,  # type: ignore[arg-type]
-            flow,
-            state="loading",
-            options=options,
-            live_since=flow.live_since or now,
+            connection, flow, state="loading", options=options, live_since=flow.live_since or now
         )
+        await noting.add(connection, written)
 
     await parts.database.run(unit)
     return load

@@ -18,6 +18,7 @@ from shared.flows import documents
 from shared.flows.context import FlowContext
 from shared.flows.spec import Document, Side
 from shared.model.normal import is_empty
+from shared.operations import noting
 from shared.runtime.parts import Parts
 from shared.runtime.sweeper import refuse_cut
 from shared.runtime.workspaces import Used
@@ -44,7 +45,7 @@ class _Listing:
     resource: str
 
 
-async def make(parts: Parts, used: Used, flow_id: str, *, progress: Progress = _silent) -> Report:
+async def make(parts: Parts, used: Used, flow_id: str, *, progress: Progress = _silent, actor: str = "") -> Report:
     """List both sides, compare them and save the findings. Calls vendors; writes nothing to them."""
     flow = used.flows[flow_id]
     if flow.row.state == "draft":
@@ -58,8 +59,14 @@ async def make(parts: Parts, used: Used, flow_id: str, *, progress: Progress = _
         numbers: set[str] = set()
         await _walk(parts, left, partial(_find_records, parts, flow, left, right, numbers))
         await _walk(parts, right, partial(_find_records, parts, flow, right, left, numbers))
-    now = parts.clock.now()
-    return await parts.database.run(lambda connection: matches.finish(connection, flow_id, now))
+    written = noting.line(parts, flow.row.workspace_id, actor, "match.reported", flow=flow_id)
+
+    async def unit(connection: Any) -> Report:
+        report = await matches.finish(connection, flow_id, written.at)
+        await noting.add(connection, written)
+        return report
+
+    return await parts.database.run(unit)
 
 
 async def approve(parts: Parts, used: Used, flow_id: str, *, actor: str) -> Report:
@@ -80,8 +87,11 @@ async def approve(parts: Parts, used: Used, flow_id: str, *, actor: str) -> Repo
     )
     row = fresh.flows[flow_id] if fresh is not None else flow.row
 
+    written = noting.line(parts, row.workspace_id, actor, "match.approved", flow=flow_id)
+
     async def unit(connection: Any) -> None:
         await matches.approve(connection, flow_id, actor=actor, now=now)
+        await noting.add(connection, written)
         state = row.state_before_pause if row.state == "paused" else row.state
         if state in {"draft", "matching"}:
             await directory.set_flow(connection, row, state="review")

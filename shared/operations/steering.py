@@ -15,6 +15,7 @@ from shared.flows.context import FlowContext
 from shared.flows.spec import Document, Flow, Side, TwoWay
 from shared.model.change import Change, Entity
 from shared.operations import administration
+from shared.operations.noting import add, line, note
 from shared.runtime.parts import Parts
 from shared.runtime.workspaces import Used
 from shared.store import audit, bindings, directory, matches, sweeps, waiting
@@ -26,18 +27,6 @@ _YES, _NO = frozenset({"yes", "true", "on", "1"}), frozenset({"no", "false", "of
 _MOST: Final = 100_000
 BY_HAND: Final = "by hand"
 """The run of a change that a person asked for: later replays skip it."""
-
-
-def line(parts: Parts, workspace_id: str, actor: str, action: str, **detail: object) -> audit.Line:
-    """An audit line of now. `detail` holds names, ids and counts, never a record's values."""
-    return audit.Line(
-        id=parts.new_id(),
-        workspace_id=workspace_id,
-        at=parts.clock.now(),
-        actor=actor,
-        action=action,
-        detail=detail,
-    )
 
 
 # Flows
@@ -175,14 +164,18 @@ async def check_fields(parts: Parts, used: Used, flows: Sequence[FlowRow]) -> No
                 raise errors.NeedsOperator(field.says.en, way_out=way_out)
 
 
-async def ask_sweeps(parts: Parts, home: Directory, *, full: bool = False, since: datetime | None = None) -> int:
+async def ask_sweeps(
+    parts: Parts, home: Directory, *, full: bool = False, since: datetime | None = None, actor: str = ""
+) -> int:
     """Ask for a sweep of every resource of a workspace now, from `since` if that is given; returns how many."""
     now = parts.clock.now()
+    written = line(parts, home.workspace.id, actor, "sweep.asked", full=full)
 
     async def unit(connection: Any) -> int:
         asked = [
             await sweeps.request(connection, each, None, now=now, full=full, since=since) for each in home.accounts
         ]
+        await add(connection, written)
         return sum(asked)
 
     return await parts.database.run(unit)
@@ -273,7 +266,9 @@ async def relink(
     await look_now(parts, log, flow, Side.LEFT, ids[Side.LEFT])
 
 
-async def look_now(parts: Parts, log: EventLog, flow: FlowContext, side: Side, record_id: str) -> str:
+async def look_now(
+    parts: Parts, log: EventLog, flow: FlowContext, side: Side, record_id: str, *, actor: str = ""
+) -> str:
     """Have a record looked at now, as if its system had told; returns the id of the change."""
     account = flow.accounts[side]
     entity: Entity = flow.resource(side).entity.name
@@ -289,6 +284,8 @@ async def look_now(parts: Parts, log: EventLog, flow: FlowContext, side: Side, r
         run=BY_HAND,
     )
     await log.append(change)
+    detail = {"flow": flow.row.id, "record": f"{side.value}/{record_id}"}
+    await note(parts, flow.workspace.id, actor, "record.looked_at", **detail)
     return change.id
 
 

@@ -16,6 +16,7 @@ from shared.connectors.contract import Check, CheckName
 from shared.connectors.settings import renewed
 from shared.operations import administration, hooking, views
 from shared.operations.hooking import HookLine
+from shared.operations.noting import note
 from shared.runtime.parts import Parts
 from shared.runtime.workspaces import Used
 from shared.store import hooks as stored
@@ -183,9 +184,12 @@ def hooks(
         for each in accounts_of(target):
             if remove:
                 gone = await hooking.remove(parts, target.used, each, public)
+                await note(parts, each.workspace_id, given.actor(), "hooks.removed", account=each.id, count=gone)
                 cli.say("hooks removed", count=gone, account=each.id)
                 continue
             lines += [(each, line) for line in await hook_lines(parts, target.used, each, register=register)]
+            if register:
+                await note(parts, each.workspace_id, given.actor(), "hooks.registered", account=each.id)
         shown = [_hook_as_dict(each, line) for each, line in lines]
         cli.emit({"hooks": shown}, lambda cli: _show_hooks(cli, lines))
         return DONE
@@ -245,9 +249,9 @@ async def _check_and_save(
     if saved:
         account = administration.remembering(parts, used, account, checks)
         if is_new:
-            await administration.save_account(parts, used, account)
+            await administration.save_account(parts, used, account, actor=given.actor())
         else:
-            await administration.change_account(parts, used, account)
+            await administration.change_account(parts, used, account, actor=given.actor())
         used = await administration.used_of(parts, used.workspace.id)
         lines = await _hooks_after_saving(cli, parts, used, account)
     result = {

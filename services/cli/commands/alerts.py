@@ -6,13 +6,16 @@ from typing import Final
 
 import typer
 
+from services.cli import given
 from services.cli.console import ASKS, DONE, FAILED, Cli, cli_of
 from shared.operations import administration
 from shared.operations.alerts import asking
 from shared.operations.alerts.asking import ChannelState, Tried
 from shared.operations.alerts.channels import channels_of
 from shared.operations.alerts.messages import Item
+from shared.operations.noting import note
 from shared.runtime.parts import Parts
+from shared.store.users import EVERYWHERE
 
 alerts = typer.Typer(no_args_is_help=True, help="What is told by mail, webhook and chat.")
 
@@ -57,6 +60,7 @@ def try_out(
             tried = await asking.try_out(parts, channels, language=cli.language, only=channel)
         finally:
             await channels.close()
+        await note(parts, EVERYWHERE, given.actor(), "alerts.tested", channels=[each.channel for each in tried])
         result = {
             "tests": [
                 {"channel": each.channel, "ok": not each.problem, "problem": each.problem, "way_out": each.way_out}

@@ -40,7 +40,7 @@ def add(
 
     async def work(parts: Parts) -> int:
         used = await administration.used_of(parts, workspace)
-        made = await administration.add_bridge(parts, used, left, right)
+        made = await administration.add_bridge(parts, used, left, right, actor=given.actor())
         used = await administration.used_of(parts, workspace)
         home = used.directory
         flows = [each for each in home.flows.values() if each.bridge_id == made.id]

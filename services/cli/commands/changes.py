@@ -20,11 +20,12 @@ from shared.eventlog.urls import event_log
 from shared.flows.preview import Preview
 from shared.flows.spec import Side
 from shared.operations import administration, attention, views
+from shared.operations.noting import note
 from shared.runtime import replay
 from shared.runtime.parts import Parts
 from shared.runtime.replay import Dry, Wants
 from shared.runtime.workspaces import Used
-from shared.store import audit, runs
+from shared.store import runs
 from shared.store import waiting as rows_of
 from shared.store.rows import Reason, Waiting
 from shared.store.runs import Run
@@ -264,15 +265,7 @@ def replay_command(
 async def _begin(cli: Cli, parts: Parts, log: EventLog, wants: Wants, mode: str, limit: timedelta | None) -> int:
     chosen: Literal["nudge", "repair"] = "repair" if mode == "repair" else "nudge"
     run = await replay.begin(parts.database, wants, chosen, clock=parts.clock, new_id=parts.new_id)
-    line = audit.Line(
-        id=parts.new_id(),
-        workspace_id=wants.workspace,
-        at=parts.clock.now(),
-        actor=given.actor(),
-        action="replay",
-        detail={"run": run.id, "mode": mode, **wants.dump()},
-    )
-    await parts.database.run(lambda connection: audit.add(connection, line))
+    await note(parts, wants.workspace, given.actor(), "replay", mode=mode, **wants.dump(), run=run.id)
     if limit is None:
         cli.emit({"run": _run_as_dict(run)}, lambda cli: cli.line(f"Run {run.id} has begun."))
         return DONE
@@ -385,6 +378,7 @@ async def _list_runs(cli: Cli, parts: Parts, name: str) -> int:
 
 async def _move_run(cli: Cli, parts: Parts, word: str, run_id: str) -> int:
     run = await _MOVES[word](parts.database, run_id, clock=parts.clock)
+    await note(parts, run.workspace_id, given.actor(), f"replay.{run.state}", run=run.id)
     cli.emit({"run": _run_as_dict(run)}, lambda cli: cli.line(f"Run {run.id} is {run.state}."))
     return DONE
 

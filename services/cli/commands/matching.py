@@ -55,7 +55,9 @@ def report(
                 made = (
                     await _kept(parts, row)
                     if kept
-                    else await matching_report.make(parts, target.used, row.id, progress=shown.listed)
+                    else await matching_report.make(
+                        parts, target.used, row.id, progress=shown.listed, actor=given.actor()
+                    )
                 )
             found = await _findings(parts, row, finding, limit)
             reports.append(_report_as_dict(target.used, row, made, found))
@@ -161,7 +163,9 @@ def load(
         started = []
         for row in bridges.in_order(target.flows):
             side, then_side = steering.directions(row, FLOWS[row.spec], source)
-            made = await administration.start_load(parts, row, side=side, then_side=then_side, since=first_day)
+            made = await administration.start_load(
+                parts, row, side=side, then_side=then_side, since=first_day, actor=given.actor()
+            )
             started.append(made)
             sides = ", ".join(each for each in (side, then_side) if each)
             cli.say("load started", flow=row.id, sides=sides)

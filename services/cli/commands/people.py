@@ -15,9 +15,8 @@ from services.cli import given, words
 from services.cli.console import DONE, Cli, cli_of
 from services.console.people import People, check_role
 from shared.operations import views
-from shared.operations.steering import line
+from shared.operations.noting import note
 from shared.runtime.parts import Parts
-from shared.store import audit
 from shared.store import users as rows
 from shared.store.users import EVERYWHERE, User
 
@@ -150,8 +149,7 @@ async def _check_workspace(parts: Parts, workspace: str) -> None:
 
 
 async def _note(parts: Parts, workspace: str, action: str, **detail: str) -> None:
-    written = line(parts, workspace, given.actor(), action, **detail)
-    await parts.database.run(partial(audit.add, line=written))
+    await note(parts, workspace, given.actor(), action, **detail)
 
 
 def _as_dict(user: User) -> dict[str, object]:

@@ -86,7 +86,7 @@ def sync(
     async def work(parts: Parts, log: EventLog) -> int:
         used = await administration.used_of(parts, workspace)
         moment = given.moment(since, parts.clock.now(), used.workspace.time_zone)
-        count = await steering.ask_sweeps(parts, used.directory, full=full, since=moment)
+        count = await steering.ask_sweeps(parts, used.directory, full=full, since=moment, actor=given.actor())
         if not wait:
             cli.emit({"sweeps": count}, lambda cli: cli.say("sweeps asked", count=count))
             return DONE

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import typer
 
+from services.cli import given
 from services.cli.console import DONE, FAILED, Cli, cli_of, run_loop
 from shared.eventlog.topics import TopicReport, create_or_check
 from shared.operations import administration, views
@@ -36,7 +37,7 @@ def add(
 
     async def work(parts: Parts) -> int:
         await administration.add_workspace(
-            parts, name, title=title, country=country, locale=locale, time_zone=time_zone
+            parts, name, title=title, country=country, locale=locale, time_zone=time_zone, actor=given.actor()
         )
 
         def show(cli: Cli) -> None:

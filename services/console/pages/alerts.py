@@ -9,6 +9,7 @@ from services.console.context import Acts, Asks
 from shared import errors
 from shared.operations.alerts import asking
 from shared.operations.alerts.channels import channels_of
+from shared.operations.noting import note
 from shared.store import alerts
 from shared.store.users import EVERYWHERE
 
@@ -40,6 +41,7 @@ async def try_out(visit: Acts) -> Response:
         tried = await asking.try_out(visit.parts, channels, language=visit.language)
     finally:
         await channels.close()
+    await note(visit.parts, EVERYWHERE, visit.actor, "alerts.tested", channels=[each.channel for each in tried])
     failed = [each for each in tried if each.problem]
     if failed:
         says = "; ".join(f"{each.channel}: {each.problem}" for each in failed)

@@ -120,7 +120,7 @@ async def _events(visit: Visit, used: Used) -> AsyncIterator[str]:
 async def sweep(visit: Acts, workspace_id: str, full: Annotated[str, Form(max_length=5)] = "") -> Response:
     """Have both systems asked for changes now."""
     used = await visit.workspace(workspace_id, "operator")
-    count = await steering.ask_sweeps(visit.parts, used.directory, full=bool(full))
+    count = await steering.ask_sweeps(visit.parts, used.directory, full=bool(full), actor=visit.actor)
     return visit.go(f"/w/{workspace_id}", said=visit.say("{count} lists are asked for.", count=count))
 
 

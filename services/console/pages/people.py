@@ -22,8 +22,8 @@ from services.console.context import (
 from services.console.people import LoggedIn, Refused, check_role
 from shared import errors
 from shared.operations import views
-from shared.operations.steering import line
-from shared.store import audit, users
+from shared.operations.noting import note
+from shared.store import users
 from shared.store.users import EVERYWHERE, ROLES, User
 
 router = APIRouter()
@@ -98,10 +98,11 @@ async def first_user(request: Request, token: Text, name: Text, password: Text) 
     await _check_first(console, request, token)
     language = language_of(request)
     try:
-        await console.people.add(name, password, {EVERYWHERE: "admin"}, locale=language)
+        made = await console.people.add(name, password, {EVERYWHERE: "admin"}, locale=language)
     except errors.Misconfigured as problem:
         says = f"{words.say(language, problem.message)} {words.say(language, problem.way_out)}"
         return open_page(request, "first.html", status=422, token=token, name=name, problem=says, lang=language)
+    await note(console.parts, EVERYWHERE, f"console:{made.name}", "user.added", user=made.name, role="admin")
     return with_cookie(console, await console.people.log_in(name, password), "/")
 
 
@@ -218,5 +219,4 @@ async def _check_workspace(console: Console, workspace: str) -> None:
 
 
 async def _note(visit: Asks, workspace: str, action: str, **detail: Any) -> None:
-    written = line(visit.parts, workspace, visit.actor, action, **detail)
-    await visit.parts.database.run(partial(audit.add, line=written))
+    await note(visit.parts, workspace, visit.actor, action, **detail)

@@ -103,7 +103,7 @@ async def sync_now(
     _check(visit, used, account, resource, record)
     found, side = steering.side_in(used, flow, account)
     since = visit.parts.clock.now()
-    await steering.look_now(visit.parts, visit.console.log, found, side, record)
+    await steering.look_now(visit.parts, visit.console.log, found, side, record, actor=visit.actor)
     said = visit.say("It is looked at now.")
     return _back(visit, workspace_id, account, resource, record, said, since=since)
 
@@ -137,7 +137,7 @@ async def relink(
         if not other:
             raise errors.Misconfigured("Say with which record it shall be joined.", way_out="Give its id.")
         await steering.decide(visit.parts, told.flow, told.side, record, "bind", other=other, actor=visit.actor)
-        await steering.look_now(visit.parts, visit.console.log, told.flow, told.side, record)
+        await steering.look_now(visit.parts, visit.console.log, told.flow, told.side, record, actor=visit.actor)
     else:
         if other:
             await _must_be_there(told.flow, told.side.other, other)

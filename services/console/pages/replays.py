@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
-from functools import partial
 from typing import Annotated, Any, Final, Literal
 from zoneinfo import ZoneInfo
 
@@ -16,11 +15,11 @@ from services.console.context import Acts, Asks, Visit
 from shared import errors
 from shared.flows.context import FlowContext
 from shared.flows.spec import Side, TwoWay
-from shared.operations import steering
+from shared.operations.noting import note
 from shared.runtime import repairing, replay
 from shared.runtime.replay import Wants
 from shared.runtime.workspaces import Used
-from shared.store import audit, runs
+from shared.store import runs
 
 router = APIRouter()
 
@@ -104,10 +103,7 @@ async def repair(
         return await _page(visit, used, pairs=dry, repaired=flow, side=side.value)
     wanted = repairing.of_flow(found, side)
     run = await repairing.begin(parts.database, wanted, clock=parts.clock, new_id=parts.new_id)
-    written = steering.line(
-        parts, workspace_id, visit.actor, "replay", mode="repair", flow=flow, side=side.value, run=run.id
-    )
-    await parts.database.run(partial(audit.add, line=written))
+    await note(parts, workspace_id, visit.actor, "replay", mode="repair", flow=flow, side=side.value, run=run.id)
     return visit.go(f"/w/{workspace_id}/replay", said=visit.say("The replay has begun."))
 
 
@@ -127,8 +123,7 @@ async def move(
         raise errors.Misconfigured("There is no such replay.")
     moves = {"pause": replay.pause, "resume": replay.resume, "cancel": replay.cancel}
     done = await moves[word](visit.parts.database, run_id, clock=visit.parts.clock)
-    written = steering.line(visit.parts, workspace_id, visit.actor, f"replay.{done.state}", run=run_id)
-    await visit.parts.database.run(partial(audit.add, line=written))
+    await note(visit.parts, workspace_id, visit.actor, f"replay.{done.state}", run=run_id)
     said = {
         "pause": visit.say("The replay is paused."),
         "resume": visit.say("The replay goes on."),
@@ -179,7 +174,4 @@ async def _exported(visit: Visit, wants: Wants) -> AsyncIterator[bytes]:
 
 
 async def _note(visit: Visit, used: Used, mode: str, wants: Wants, **detail: str) -> None:
-    written = steering.line(
-        visit.parts, used.workspace.id, visit.actor, "replay", mode=mode, **wants.dump(), **detail
-    )
-    await visit.parts.database.run(partial(audit.add, line=written))
+    await note(visit.parts, used.workspace.id, visit.actor, "replay", mode=mode, **wants.dump(), **detail)

@@ -74,7 +74,13 @@ async def add_workspace(
 ) -> Response:
     visit.need("admin", EVERYWHERE)
     await administration.add_workspace(
-        visit.parts, name.strip(), title=title.strip(), country=country, locale=locale, time_zone=time_zone
+        visit.parts,
+        name.strip(),
+        title=title.strip(),
+        country=country,
+        locale=locale,
+        time_zone=time_zone,
+        actor=visit.actor,
     )
     return visit.go(f"/w/{name.strip()}/setup")
 
@@ -130,9 +136,9 @@ async def account(visit: Acts, workspace_id: str, request: Request) -> Response:
         return await _page(visit, used, tried)
     made = administration.remembering(visit.parts, used, made, checks)
     if old is None:
-        await administration.save_account(visit.parts, used, made)
+        await administration.save_account(visit.parts, used, made, actor=visit.actor)
     else:
-        await administration.change_account(visit.parts, used, made)
+        await administration.change_account(visit.parts, used, made, actor=visit.actor)
     await _after_account(visit, workspace_id, made)
     said = visit.say("{title} is connected.", title=connector.title)
     return visit.go(f"/w/{workspace_id}/setup", said=said)
@@ -148,7 +154,7 @@ async def _after_account(visit: Visit, workspace_id: str, account: Account) -> N
     for one in used.directory.accounts.values():
         for two in used.directory.accounts.values():
             if catalog.between(one.system, two.system) and (one.id, two.id) not in joined:
-                await administration.add_bridge(visit.parts, used, one.id, two.id)
+                await administration.add_bridge(visit.parts, used, one.id, two.id, actor=visit.actor)
 
 
 # Flows
@@ -179,7 +185,7 @@ async def report(visit: Acts, workspace_id: str, flow_id: str) -> Response:
     used, row = await steps.flow_of(visit, workspace_id, flow_id)
 
     async def work(job: Job) -> None:
-        await matching_report.make(visit.parts, used, row.id, progress=job.progress)
+        await matching_report.make(visit.parts, used, row.id, progress=job.progress, actor=visit.actor)
 
     visit.console.jobs.start(f"report {row.id}", work)
     return visit.go(f"/w/{workspace_id}/setup")
@@ -246,7 +252,12 @@ async def load(visit: Acts, workspace_id: str, since: Text = "", insist: Text = 
         side, then_side = steering.directions(row, spec, "")
         day = since.strip() or None if isinstance(spec, Document) else None
         await administration.start_load(
-            visit.parts, fresh.directory.flows[row.id], side=side, then_side=then_side, since=day
+            visit.parts,
+            fresh.directory.flows[row.id],
+            side=side,
+            then_side=then_side,
+            since=day,
+            actor=visit.actor,
         )
     return visit.go(f"/w/{workspace_id}/setup", said=visit.say("The first load has begun."))
 
