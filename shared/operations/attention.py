@@ -18,10 +18,12 @@ from shared.connectors import hooks
 from shared.connectors.contract import Connector
 from shared.eventlog.port import Entry, EventLog
 from shared.model.change import Change, is_record_id
+from shared.operations import noting
+from shared.operations.noting import Action
 from shared.runtime import unreadable
 from shared.runtime.parts import Parts
 from shared.runtime.workspaces import Used, must_get
-from shared.store import audit, sweeps, waiting
+from shared.store import sweeps, waiting
 from shared.store.rows import Waiting
 
 _MARGIN = timedelta(minutes=5)
@@ -172,17 +174,10 @@ async def _sweep_instead(parts: Parts, connector: Connector | None, row: Waiting
     await parts.database.run(unit)
 
 
-async def _note(parts: Parts, rows: Sequence[Waiting], actor: str, action: str, *, note: str = "") -> None:
+async def _note(parts: Parts, rows: Sequence[Waiting], actor: str, action: Action, *, note: str = "") -> None:
     """One audit line a workspace, with the ids of the first rows."""
     for workspace_id in sorted({row.workspace_id for row in rows}):
         ours = [row for row in rows if row.workspace_id == workspace_id]
-        line = audit.Line(
-            id=parts.new_id(),
-            workspace_id=workspace_id,
-            at=parts.clock.now(),
-            actor=actor,
-            action=action,
-            detail={"count": len(ours), "records": [f"{row.resource}/{row.record_id}" for row in ours[:100]]}
-            | ({"note": note[:500]} if note else {}),
-        )
-        await parts.database.run(lambda connection, line=line: audit.add(connection, line))  # type: ignore[misc]
+        detail = {"count": len(ours), "records": [f"{row.resource}/{row.record_id}" for row in ours[:100]]}
+        said = {"note": note[:500]} if note else {}
+        await noting.note(parts, workspace_id, actor, action, **detail, **said)

@@ -19,6 +19,7 @@ from shared import errors
 from shared.flows.context import FlowContext
 from shared.flows.spec import Side
 from shared.model.normal import NORMALISER
+from shared.operations import noting
 from shared.runtime.parts import Parts
 from shared.runtime.workspaces import Used
 from shared.store import audit, bindings, erasing
@@ -90,14 +91,7 @@ async def _erase(
     actor: str,
 ) -> dict[str, int]:
     now = parts.clock.now()
-    line = audit.Line(
-        id=parts.new_id(),
-        workspace_id=used.workspace.id,
-        at=now,
-        actor=actor,
-        action="forget",
-        detail={"accounts": sorted({end[0] for end in ends})},
-    )
+    line = noting.line(parts, used.workspace.id, actor, "forget", accounts=sorted({end[0] for end in ends}))
 
     async def unit(connection: Any) -> dict[str, int]:
         counts = await erasing.erase(connection, ends)

@@ -6,7 +6,7 @@ from typing import Any
 
 from shared import errors
 from shared.eventlog.port import EventLog
-from shared.operations import matching_report
+from shared.operations import matching_report, noting
 from shared.runtime.consumer import GROUP
 from shared.runtime.parts import Parts
 from shared.runtime.workspaces import Used, must_get
@@ -38,7 +38,7 @@ async def step_back(parts: Parts, used: Used, *, actor: str) -> None:
                 await directory.set_flow(connection, flow, state="review")
             await matches.start(connection, flow.id)
         await erasing.start_over(connection, name, list(used.directory.accounts), parts.clock.now())
-        await audit.add(connection, _line(parts, name, actor, "recover", {}))
+        await audit.add(connection, noting.line(parts, name, actor, "recover"))
 
     await parts.database.run(unit)
 
@@ -47,17 +47,6 @@ async def reports(parts: Parts, workspace: str) -> dict[str, Report]:
     """The half that asks the vendors: what is there, by flow id. Raises Retryable and NeedsOperator."""
     fresh = await must_get(parts.workspaces, workspace)
     return {flow_id: await matching_report.make(parts, fresh, flow_id) for flow_id in fresh.flows}
-
-
-def _line(parts: Parts, workspace_id: str, actor: str, action: str, detail: dict[str, Any]) -> audit.Line:
-    return audit.Line(
-        id=parts.new_id(),
-        workspace_id=workspace_id,
-        at=parts.clock.now(),
-        actor=actor,
-        action=action,
-        detail=detail,
-    )
 
 
 async def move(parts: Parts, log: EventLog, target_url: str) -> dict[str, int]:

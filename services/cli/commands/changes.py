@@ -20,7 +20,7 @@ from shared.eventlog.urls import event_log
 from shared.flows.preview import Preview
 from shared.flows.spec import Side
 from shared.operations import administration, attention, views
-from shared.operations.noting import note
+from shared.operations.noting import MOVED, note
 from shared.runtime import replay
 from shared.runtime.parts import Parts
 from shared.runtime.replay import Dry, Wants
@@ -378,7 +378,7 @@ async def _list_runs(cli: Cli, parts: Parts, name: str) -> int:
 
 async def _move_run(cli: Cli, parts: Parts, word: str, run_id: str) -> int:
     run = await _MOVES[word](parts.database, run_id, clock=parts.clock)
-    await note(parts, run.workspace_id, given.actor(), f"replay.{run.state}", run=run.id)
+    await note(parts, run.workspace_id, given.actor(), MOVED[run.state], run=run.id)
     cli.emit({"run": _run_as_dict(run)}, lambda cli: cli.line(f"Run {run.id} is {run.state}."))
     return DONE
 

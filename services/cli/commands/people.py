@@ -15,7 +15,7 @@ from services.cli import given, words
 from services.cli.console import DONE, Cli, cli_of
 from services.console.people import People, check_role
 from shared.operations import views
-from shared.operations.noting import note
+from shared.operations.noting import Action, note
 from shared.runtime.parts import Parts
 from shared.store import users as rows
 from shared.store.users import EVERYWHERE, User
@@ -148,7 +148,7 @@ async def _check_workspace(parts: Parts, workspace: str) -> None:
         raise given.usage(f"There is no workspace {workspace!r}.", "`puente workspace list` shows them.")
 
 
-async def _note(parts: Parts, workspace: str, action: str, **detail: str) -> None:
+async def _note(parts: Parts, workspace: str, action: Action, **detail: str) -> None:
     await note(parts, workspace, given.actor(), action, **detail)
 
 

@@ -22,7 +22,7 @@ from services.console.context import (
 from services.console.people import LoggedIn, Refused, check_role
 from shared import errors
 from shared.operations import views
-from shared.operations.noting import note
+from shared.operations.noting import Action, note
 from shared.store import users
 from shared.store.users import EVERYWHERE, ROLES, User
 
@@ -218,5 +218,5 @@ async def _check_workspace(console: Console, workspace: str) -> None:
         raise errors.Misconfigured(f"There is no workspace {workspace!r}.", way_out=f"Known: {', '.join(known)}.")
 
 
-async def _note(visit: Asks, workspace: str, action: str, **detail: Any) -> None:
+async def _note(visit: Asks, workspace: str, action: Action, **detail: Any) -> None:
     await note(visit.parts, workspace, visit.actor, action, **detail)

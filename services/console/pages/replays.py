@@ -15,7 +15,7 @@ from services.console.context import Acts, Asks, Visit
 from shared import errors
 from shared.flows.context import FlowContext
 from shared.flows.spec import Side, TwoWay
-from shared.operations.noting import note
+from shared.operations.noting import MOVED, note
 from shared.runtime import repairing, replay
 from shared.runtime.replay import Wants
 from shared.runtime.workspaces import Used
@@ -123,7 +123,7 @@ async def move(
         raise errors.Misconfigured("There is no such replay.")
     moves = {"pause": replay.pause, "resume": replay.resume, "cancel": replay.cancel}
     done = await moves[word](visit.parts.database, run_id, clock=visit.parts.clock)
-    await note(visit.parts, workspace_id, visit.actor, f"replay.{done.state}", run=run_id)
+    await note(visit.parts, workspace_id, visit.actor, MOVED[done.state], run=run_id)
     said = {
         "pause": visit.say("The replay is paused."),
         "resume": visit.say("The replay goes on."),

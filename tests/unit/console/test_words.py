@@ -12,6 +12,7 @@ import pytest
 
 import services.console
 from services.console import words
+from services.console.pages.history import SAYS
 from services.console.pages.waits import REASONS
 from services.console.spanish import SPANISH
 from shared.connectors.contract import CheckName, CheckState
@@ -20,6 +21,7 @@ from shared.flows.context import Kind
 from shared.operations import matching_report
 from shared.operations.hookhealth import HookState, SetBy
 from shared.operations.movement import Verdict
+from shared.operations.noting import Action
 from shared.store.matches import Decision, FindingName
 from shared.store.rows import BindingState, FlowState, Reason
 from shared.store.users import Role
@@ -46,7 +48,9 @@ def names() -> set[str]:
     return closed | fields | resources | (told - {"Which side wins, field by field"})
 
 
-@pytest.mark.parametrize("text", sorted(sentences() | names() | set(REASONS) | set(REASONS.values())))
+@pytest.mark.parametrize(
+    "text", sorted(sentences() | names() | set(REASONS) | set(REASONS.values()) | set(SAYS.values()))
+)
 def test_a_sentence_has_its_spanish_form(text: str) -> None:
     assert text in SPANISH, f"services/console/spanish.py lacks {text!r}"
     assert fields_of(SPANISH[text]) == fields_of(text)
@@ -62,6 +66,10 @@ def test_what_a_report_says_without_names_has_its_spanish_form() -> None:
 
 def test_every_reason_to_wait_is_explained() -> None:
     assert set(REASONS) == set(get_args(Reason))
+
+
+def test_every_deed_of_a_person_has_its_words() -> None:
+    assert set(SAYS) == set(get_args(Action))
 
 
 def fields_of(text: str) -> set[str | None]:
