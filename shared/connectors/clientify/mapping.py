@@ -21,7 +21,7 @@ from shared.model import phones
 from shared.model.normal import is_empty, normal
 from shared.model.record import CUSTOMER, Fields, Value
 
-Kind = Literal["emails", "phones", "addresses", "websites"]
+Kind = Literal["emails", "phones", "addresses"]
 
 # A customer's fields that are one value of the contact itself. The name is two of theirs and is written apart.
 SCALARS: Final = {
@@ -44,8 +44,6 @@ _MAIN_ADDRESS: Final = 5
 # What a number that Factusol keeps beside its main one is at Clientify.
 _PHONES: Final = {"phone": 1, "mobile_phone": 2, "fax": 5, "phone_note": 6}
 _NOT_MAIN: Final = frozenset({2, 5, 6})
-# The main web site, else the business's own; a person's own page, a blog and the rest are no customer's web site.
-_SITES: Final = (5, 1)
 _BLANK: Final = "--"  # what a custom field without a value may read back as
 
 FIELDS: Final = (
@@ -54,7 +52,6 @@ FIELDS: Final = (
     "email",
     *_PHONES,
     *_ADDRESS,
-    "www",
     "tags",
     "other_id",
 )
@@ -102,8 +99,6 @@ def customer_from_contact(wire: Object, access: Access) -> Row:
         fields |= _address_fields(_main(parts_of(wire, "addresses"), _MAIN_ADDRESS))
     if "phones" in wire:
         fields |= _phone_fields(parts_of(wire, "phones"), default_countries(access, fields))
-    if "websites" in wire:
-        fields["www"] = _text_of(_site(parts_of(wire, "websites")), "website")
     if "tags" in wire:
         fields["tags"] = _tags(wire["tags"])
     if "custom_fields" in wire:
@@ -159,10 +154,6 @@ def parts_of(wire: Object, kind: Kind) -> Sequence[Object]:
 def _main(parts: Sequence[Object], kind: int) -> Object | None:
     """The main part, else the first one."""
     return next((each for each in parts if each.get("type") == kind), parts[0] if parts else None)
-
-
-def _site(parts: Sequence[Object]) -> Object | None:
-    return next((each for kind in _SITES for each in parts if each.get("type") == kind), None)
 
 
 def _text_of(part: Object | None, name: str) -> str | None:
@@ -255,7 +246,7 @@ def contact_from_customer(
                 kept.append(body)
         elif each.kind == "emails":
             made["email"] = body["email"]
-        elif each.kind == "phones" and body["type"] == _PHONES["phone"]:
+        elif body["type"] == _PHONES["phone"]:
             made["phone"] = body["phone"]
     made.setdefault("status", setting(access, "new_status", "client", allowed=STATUSES))
     if version == "v2":
@@ -296,9 +287,6 @@ def part_writes(fields: Fields, before: Object, access: Access) -> list[PartWrit
         if "country" in fields:
             new["country"] = country_text(fields["country"], old["country"], access)
         found += _changed("addresses", part, {**old, **new}, _MAIN_ADDRESS)
-    if "www" in fields:  # last: whether an address without https:// is taken is not known
-        part = _site(parts_of(before, "websites"))
-        found += _changed("websites", part, {"website": _sent("www", fields, access)}, _SITES[0])
     return found
 
 
@@ -347,7 +335,7 @@ def is_same(found: Object, fields: Fields, access: Access) -> bool:
         normal(CUSTOMER.fields[name], shown[name], country=access.country)
         == normal(CUSTOMER.fields[name], value, country=access.country)
         for name, value in fields.items()
-        if name in shown and name not in {"other_id", "tags", "www"}
+        if name in shown and name not in {"other_id", "tags"}
     )
 
 

@@ -42,16 +42,7 @@ _OURS: Final = {
     "postal_code": "post_code",
     "addresses": "street",
     "custom_fields": "other_id",
-    "website": "www",
-    "websites": "www",
 }
-_OF_PARTS: Final[Mapping[mapping.Kind, str]] = {
-    "emails": "email",
-    "phones": "phone",
-    "addresses": "street",
-    "websites": "www",
-}
-_NO_SITE: Final = "Write the web site with https:// in front, or set websites=no on the account."
 
 
 class ClientifyContacts(OwnFieldSession):
@@ -73,22 +64,6 @@ class ClientifyContacts(OwnFieldSession):
         if values.record_id(found.get("id"), "id") != record_id:
             raise errors.Retryable("The vendor answered with another record than the one asked for.")
         return found
-
-    async def _row(self, rest: rest.RestResource, found: Object) -> Row:
-        """Web sites count only where they can be written as well."""
-        if "websites" in found and not await self._has_sites():
-            found = {name: value for name, value in found.items() if name != "websites"}
-        return await super()._row(rest, found)
-
-    async def _has_sites(self) -> bool:
-        """Version 2 has no call for the web sites of a contact."""
-        return switch(self.access, "websites", default=True) and await self.version() == "v1"
-
-    async def _carried(self, fields: Fields) -> Fields:
-        """The fields without those that this account does not carry."""
-        if "www" not in fields or await self._has_sites():
-            return fields
-        return {name: value for name, value in fields.items() if name != "www"}
 
     async def _shown(self) -> Query:
         """Version 2 shows what it is asked for, and refuses to guess."""
@@ -228,7 +203,6 @@ class ClientifyContacts(OwnFieldSession):
     async def create(self, resource: str, fields: Fields, *, reference: str) -> Row:
         """Make a contact that carries the counterpart's id, or our reference, in our custom field."""
         mapping.refuse_unknown(fields)
-        fields = await self._carried(fields)
         self.refuse_without_field()
         mark = _mark(fields, reference)
         body = mapping.contact_from_customer(
@@ -308,7 +282,6 @@ class ClientifyContacts(OwnFieldSession):
         """Write the contact's own values, then each part that differs: lists in an update may replace or append,
         so none is ever sent."""
         mapping.refuse_unknown(fields)
-        fields = await self._carried(fields)
         before: Object | None = None
         if set(fields) - {*mapping.SCALARS, "other_id"}:
             before = await self._object(resource, record_id)
@@ -393,7 +366,7 @@ class ClientifyContacts(OwnFieldSession):
             raise errors.InDoubt(f"Written, and not read back: {problem.message}") from None
 
     async def _write_part(self, record_id: str, write: mapping.PartWrite) -> None:
-        """Make, change or remove one e-mail, phone, address or web site of a contact."""
+        """Make, change or remove one e-mail, phone or address of a contact."""
         many = f"{_CONTACTS}{quote(record_id, safe='')}/{write.kind}/"
         single = f"{many}{quote(write.part_id, safe='')}/"
         method: Method = "DELETE" if write.body is None else "PUT" if write.part_id else "POST"
@@ -401,11 +374,8 @@ class ClientifyContacts(OwnFieldSession):
         try:
             response = await self.call(method, path, body=write.body, writes=True, fates=_HANDLED)
         except errors.Rejected as problem:
-            raise errors.Rejected(
-                problem.message,
-                field=_OURS.get(problem.field, problem.field) or _OF_PARTS[write.kind],
-                way_out=_NO_SITE if write.kind == "websites" else "",
-            ) from None
+            name = {"emails": "email", "phones": "phone", "addresses": "street"}[write.kind]
+            raise errors.Rejected(problem.message, field=_OURS.get(problem.field, problem.field) or name) from None
         if write.body is not None and self._is_missing(response):
             raise errors.Retryable("The contact was changed meanwhile: it is read again.")
 

@@ -185,7 +185,11 @@ async def check_series(place: Place, server: Prometheus) -> None:
     check_labels(found, "empresa.example")
     assert await server.value("sum(puente_door_changes_total)") == CLIENTS
     assert await server.value('sum(puente_vendor_calls_total{system="sugester", writes="yes"})') == CLIENTS
-    assert await server.value("sum(puente_sync_shards)") == 64
+
+    async def holds_all() -> bool:
+        return await server.value("sum(puente_sync_shards)") == 64
+
+    await rig.settled(holds_all, what="Prometheus has seen who holds the shards")
     await check_expressions(server)
 
 
