@@ -31,6 +31,7 @@ _SENTENCES: Final = {
     "Replay paused": "Repetición en pausa",
     "Replay cancelled": "Repetición cancelada",
     "Replay ended": "Repetición terminada",
+    "Changes downloaded": "Cambios descargados",
     "Person forgotten": "Persona olvidada",
     "Recovered from a backup": "Recuperado de una copia",
     "User added": "Usuario añadido",

@@ -44,9 +44,8 @@ class HookHealth:
 
 
 async def of_workspace(parts: Parts, used: Used) -> list[HookHealth]:
-    found = await parts.database.read(marks.all_of)
-    mine = [each for each in found if each.workspace_id == used.workspace.id]
-    return [await _of(parts, used, account, mine) for account in used.directory.accounts.values()]
+    found = await parts.database.read(partial(marks.of_workspace, workspace_id=used.workspace.id))
+    return [await _of(parts, used, account, found) for account in used.directory.accounts.values()]
 
 
 async def _of(parts: Parts, used: Used, account: Account, found: Sequence[Mark]) -> HookHealth:

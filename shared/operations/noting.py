@@ -34,6 +34,7 @@ Action = Literal[
     "replay.paused",
     "replay.cancelled",
     "replay.done",
+    "changes.exported",
     "forget",
     "recover",
     "user.added",

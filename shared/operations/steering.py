@@ -1,6 +1,7 @@
 """What a person does to flows, pairs and findings: for the command line and the console alike.
 
-Every deed saves its audit line in its own transaction. `actor` is who asked.
+A deed saves its audit line in its own transaction; where it is an entry of the log, right after it. `actor` is who
+asked.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ from shared.eventlog.port import EventLog
 from shared.flows.context import FlowContext
 from shared.flows.spec import Document, Flow, Side, TwoWay
 from shared.model.change import Change, Entity
-from shared.operations import administration
-from shared.operations.noting import add, line, note
+from shared.operations import administration, noting
+from shared.operations.noting import line
 from shared.runtime.parts import Parts
 from shared.runtime.workspaces import Used
 from shared.store import audit, bindings, directory, matches, sweeps, waiting
@@ -175,7 +176,7 @@ async def ask_sweeps(
         asked = [
             await sweeps.request(connection, each, None, now=now, full=full, since=since) for each in home.accounts
         ]
-        await add(connection, written)
+        await noting.add(connection, written)
         return sum(asked)
 
     return await parts.database.run(unit)
@@ -285,7 +286,7 @@ async def look_now(
     )
     await log.append(change)
     detail = {"flow": flow.row.id, "record": f"{side.value}/{record_id}"}
-    await note(parts, flow.workspace.id, actor, "record.looked_at", **detail)
+    await noting.note(parts, flow.workspace.id, actor, "record.looked_at", **detail)
     return change.id
 
 

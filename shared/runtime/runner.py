@@ -39,7 +39,7 @@ _log = structlog.get_logger("puente.sync")
 CURED_BY_NEWS: frozenset[Reason] = frozenset(
     {"recheck", "rejected", "bug", "ambiguous", "bound elsewhere", "in doubt", "other id"}
 )
-# Where a look comes from that gives way to those that somebody waits for.
+# Where a look comes from that gives way to those that something told of just now.
 BULK: frozenset[Origin] = frozenset({"load", "sweep"})
 _REJECTED_WINDOW = 100
 _REJECTED_LEAST = 20
@@ -78,7 +78,7 @@ class Job:
 
     @property
     def is_bulk(self) -> bool:
-        """Whether nobody waits for it: a list named it, and the next list would name it again."""
+        """Whether it gives way: a list named it, and the next list would name it again."""
         return self.origin in BULK
 
     @property

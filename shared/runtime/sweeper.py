@@ -162,7 +162,8 @@ class Sweeper:
             )
             before = counts["listed"]
             await self._settle_page(used, row, page, asked_at, counts)
-            if statistics.are_due(before, counts["listed"]):
+            # Later listings find mostly what is there: tables grow by the first one, and by loads.
+            if row.complete_at is None and statistics.are_due(before, counts["listed"]):
                 await self._database.read(statistics.refresh)
             refuse_cut(page)
             if page.next is None or (not row.full and self._reached(page, row, resource.change_grain)):

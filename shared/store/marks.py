@@ -41,6 +41,13 @@ async def all_of(connection: AsyncConnection) -> list[Mark]:
     return [_mark(row) for row in rows]
 
 
+async def of_workspace(connection: AsyncConnection, workspace_id: str) -> list[Mark]:
+    rows = await connection.execute(
+        select(_M).where(_M.c.workspace_id == workspace_id).order_by(_M.c.kind, _M.c.subject)
+    )
+    return [_mark(row) for row in rows]
+
+
 async def remove(connection: AsyncConnection, mark: Mark) -> None:
     """Let go of a mark, unless it was put again since it was read."""
     await connection.execute(

@@ -253,6 +253,7 @@ def replay_command(
             record=record,
         )
         if mode == "export":
+            await note(parts, used.workspace.id, given.actor(), "changes.exported", to=to, **wants.dump())
             return await _export(cli, parts, log, wants, to)
         cli.tell("Replay reads what the systems hold now; it never rebuilds what they held at the time.")
         if dry_run:

@@ -41,6 +41,7 @@ SAYS: Final[Mapping[Action, str]] = {
     "replay.paused": "Replay paused",
     "replay.cancelled": "Replay cancelled",
     "replay.done": "Replay ended",
+    "changes.exported": "Changes downloaded",
     "forget": "Person forgotten",
     "recover": "Recovered from a backup",
     "user.added": "User added",

@@ -137,7 +137,7 @@ async def relink(
         if not other:
             raise errors.Misconfigured("Say with which record it shall be joined.", way_out="Give its id.")
         await steering.decide(visit.parts, told.flow, told.side, record, "bind", other=other, actor=visit.actor)
-        await steering.look_now(visit.parts, visit.console.log, told.flow, told.side, record, actor=visit.actor)
+        await steering.look_now(visit.parts, visit.console.log, told.flow, told.side, record)
     else:
         if other:
             await _must_be_there(told.flow, told.side.other, other)

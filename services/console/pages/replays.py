@@ -60,7 +60,7 @@ async def begin(
     used = await visit.workspace(workspace_id, "admin" if step == "export" else "operator")
     wants = _wants(visit, used, since=since, until=until, account=account, kind=kind, record=record)
     if step == "export":
-        await _note(visit, used, "export", wants)
+        await note(visit.parts, used.workspace.id, visit.actor, "changes.exported", **wants.dump())
         name = f"puente-{workspace_id}.jsonl"
         headers = {"content-disposition": f'attachment; filename="{name}"'}
         return StreamingResponse(_exported(visit, wants), media_type="application/x-ndjson", headers=headers)
