@@ -15,6 +15,8 @@ Promises of every session, each of them a test of the connector suite:
 5. `page` ends: a short, empty or repeated page is the last one.
 6. Row ids are strings, money is Decimal, times are aware.
 7. No credential appears in an exception, a log line or a repr.
+8. A column that `lacks` names is in no row, and a write that names it raises Rejected, with its name and the
+   reason, before anything is sent.
 """
 
 from __future__ import annotations
@@ -292,6 +294,15 @@ class RegisteredHook:
 
 class Session(Protocol):
     """One account of one vendor, open. All times out by themselves; see the promises above."""
+
+    def lacks(self, resource: str) -> Mapping[str, Text]:
+        """The columns that this account has not got although its system has them, each with the reason.
+
+        Told by the account's settings alone, as its checks left them: without a call, without raising, the same
+        for as long as the session is open, and mostly none. Where the settings do not tell, a column that may be
+        lacking is lacking.
+        """
+        ...
 
     async def read(self, resource: str, record_id: str) -> Row | None: ...
 

@@ -35,6 +35,7 @@ from shared.connectors.settings import limits_of, setting, token_of
 from shared.connectors.values import Object
 from shared.model.change import is_record_id
 from shared.model.record import Fields
+from shared.model.text import Text
 
 Query = Sequence[tuple[str, str]]
 Wanted = Callable[[Object], bool]
@@ -312,6 +313,9 @@ class RestSession:
 
     async def _changed(self, resource: str, fields: Fields) -> Object:
         return self._rest.resources[resource].wire(fields)
+
+    def lacks(self, resource: str) -> Mapping[str, Text]:
+        return {}
 
     async def ensure_field(self, resource: str, name: str, *, make: bool = True) -> OwnField:
         raise errors.Rejected(f"{self._connector.title} gets no field of ours for {name!r}.", field=name)

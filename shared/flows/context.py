@@ -14,6 +14,7 @@ from shared.flows.spec import Flow, IdField, Options, Side, TwoWay
 from shared.model import remarks
 from shared.model.normal import NORMALISER, is_empty, normal
 from shared.model.record import EntityType, Fields, Value
+from shared.model.text import Text
 from shared.store.rows import Account, Binding, Bridge, FlowRow, Seen, Waiting, Workspace, waiting_key
 
 REFERENCE_PREFIX = "puente-"
@@ -45,6 +46,9 @@ Kind = Literal[
 class FlowContext:
     """One flow of one workspace, with its accounts' sessions open.
 
+    `spec` has the fields that these two accounts share, and `lacking` says of each other field of the catalogue
+    why it is not carried: one of the accounts neither shows nor takes it. What is not carried is never looked at;
+    it keeps its base, so that it is compared where it was left if that account has it again.
     `siblings` are the flows of the same bridge by entity, for links between records. `hashes` is what one look has
     hashed already: {(field, normal form): hash}; `blank` the same of empty fields, which say nothing, and kept.
     """
@@ -55,6 +59,7 @@ class FlowContext:
     workspace: Workspace
     accounts: Mapping[Side, Account]
     sessions: Mapping[Side, Session]
+    lacking: Mapping[str, Text] = field(default_factory=dict)
     siblings: Mapping[str, FlowContext] = field(default_factory=dict, repr=False)
     hashes: dict[tuple[str, str], str] | None = field(default=None, repr=False, compare=False)
     blank: dict[tuple[str, str], str] = field(default_factory=dict, repr=False, compare=False)
@@ -238,6 +243,16 @@ class EngineSettings:
     recent_write: timedelta = timedelta(minutes=2)
     keep_details: bool = True
     guards: Guards = Guards()
+
+
+def lacking(spec: Flow, sessions: Mapping[Side, Session]) -> dict[str, Text]:
+    """The fields of a flow that one of these accounts has not got, each with the reason.
+
+    Of a document only the target counts: what the source lacks is no field of the record that it becomes.
+    """
+    sides = (Side.LEFT, Side.RIGHT) if isinstance(spec, TwoWay) else (Side.RIGHT,)
+    found = [sessions[side].lacks(spec.end(side).resource_name) for side in sides]
+    return {name: why for each in found for name, why in each.items() if name in spec.shared_fields()}
 
 
 def is_ours(reference: str) -> bool:

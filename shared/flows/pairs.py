@@ -142,13 +142,13 @@ def renewed(flow: FlowContext, stored: PairBase, shown: Mapping[Side, Row]) -> P
     """A base that was made by the previous normaliser, as today's would have made it.
 
     A hash says nothing of its value, so that only what a side shows still can be told anew; what it does not show
-    any more keeps its old hash and counts as edited, which it was.
+    any more keeps its old hash and counts as edited, which it was. What the accounts do not carry loses its base.
     """
     if stored.normaliser != PREVIOUS:
         return stored
     entity = flow.spec.entity
     before, today = flow.digester(entity, version=PREVIOUS), flow.digester(entity)
-    sides = {side: stored.of(side.value) for side in Side}
+    sides = {side: _without(stored.of(side.value), flow.spec.lacking) for side in Side}
     for side, row in shown.items():
         fields = row.fields
         told = dict(sides[side].shown)
@@ -157,6 +157,12 @@ def renewed(flow: FlowContext, stored: PairBase, shown: Mapping[Side, Row]) -> P
                 told[name] = today(name, fields[name])
         sides[side] = replace(sides[side], shown=told)
     return replace(stored, left=sides[Side.LEFT], right=sides[Side.RIGHT], normaliser=NORMALISER)
+
+
+def _without(stored: SideBase, lacking: frozenset[str]) -> SideBase:
+    if lacking.isdisjoint(stored.shown):
+        return stored
+    return replace(stored, shown={name: each for name, each in stored.shown.items() if name not in lacking})
 
 
 def usable_base(stored: PairBase, map_version: int, now: datetime) -> Base:

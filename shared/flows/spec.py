@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field, replace
 from enum import Enum
-from typing import Literal
+from typing import Literal, Self
 
 from shared.connectors.contract import Connector, Resource
 from shared.model.record import EntityType, Fields
@@ -73,7 +73,11 @@ class IdField:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FlowSpec:
-    """What both kinds of flow share. `map_version` grows when the same source would be written differently."""
+    """What both kinds of flow share. `map_version` grows when the same source would be written differently.
+
+    `lacking` are fields that the systems have and this pair of accounts has not: none in the catalogue, where a
+    flow stands for all accounts.
+    """
 
     name: str
     says: str
@@ -84,6 +88,11 @@ class FlowSpec:
     map_version: int = 1
     on_gone: OnGone = OnGone.MARK_GONE
     options: tuple[Option, ...] = ()
+    lacking: frozenset[str] = frozenset()
+
+    def without(self, lacking: Collection[str]) -> Self:
+        """This flow as two accounts carry it of which one has not got these fields."""
+        return replace(self, lacking=frozenset(lacking)) if lacking else self
 
     def end(self, side: Side) -> End:
         return self.left if side is Side.LEFT else self.right
@@ -116,8 +125,8 @@ class TwoWay(FlowSpec):
 
     def __post_init__(self) -> None:
         left, right = self.left.resource.columns, self.right.resource.columns
-        shared = tuple(name for name in self.entity.fields if name in left and name in right)
-        object.__setattr__(self, "_shared", shared)
+        both = (name for name in self.entity.fields if name in left and name in right)
+        object.__setattr__(self, "_shared", tuple(name for name in both if name not in self.lacking))
 
     def shared_fields(self) -> tuple[str, ...]:
         """The fields that both ends have, in the order of the entity."""
@@ -148,7 +157,7 @@ class Document(FlowSpec):
 
     def shared_fields(self) -> tuple[str, ...]:
         columns = self.right.resource.columns
-        return tuple(name for name in self.entity.fields if name in columns)
+        return tuple(name for name in self.entity.fields if name in columns and name not in self.lacking)
 
 
 Flow = TwoWay | Document

@@ -11,7 +11,7 @@ from shared import errors
 from shared.clock import Clock
 from shared.connectors.contract import Access, Connector, Session, Wire
 from shared.flows.catalog import FLOWS
-from shared.flows.context import FlowContext
+from shared.flows.context import FlowContext, lacking
 from shared.flows.spec import Side
 from shared.keys import StoreKeys
 from shared.store import directory
@@ -150,13 +150,16 @@ def concrete_flows(found: Directory, sessions: Mapping[str, Session]) -> dict[st
         sides = {Side.LEFT: bridge.left_account, Side.RIGHT: bridge.right_account}
         if spec is None or any(account not in sessions for account in sides.values()):
             continue
+        opened = {side: sessions[account] for side, account in sides.items()}
+        without = lacking(spec, opened)
         flows[row.id] = FlowContext(
             row=replace(row, options={"locale": found.workspace.locale, **row.options}),
-            spec=spec,
+            spec=spec.without(without),
             bridge=bridge,
             workspace=found.workspace,
             accounts={side: found.accounts[account] for side, account in sides.items()},
-            sessions={side: sessions[account] for side, account in sides.items()},
+            sessions=opened,
+            lacking=without,
         )
     return {flow_id: replace(flow, siblings=_siblings(flow, flows)) for flow_id, flow in flows.items()}
 

@@ -410,6 +410,36 @@ async def test_no_credential_appears_in_an_error_or_a_repr(bench: Bench, caplog:
     assert secret not in caplog.text
 
 
+# 8. what an account has not got is neither shown nor taken
+
+
+@every_writable
+async def test_a_column_that_an_account_lacks_is_in_no_row_and_refused_unsent(
+    bench: Bench, resource: Resource
+) -> None:
+    for settings in ({}, *bench.profile.variants):
+        await bench.reset()
+        own = replace(bench, settings={**bench.settings, **settings})
+        lacking = own.session().lacks(resource.name)
+        assert lacking.keys() <= resource.columns.keys() - {resource.own_field}
+        row = await made(own, resource)
+        read = await own.session().read(resource.name, row.record_id)
+        assert read is not None
+        for shown in (row, read, *rows_of(await everything(own.session(), resource.name))):
+            assert not lacking.keys() & shown.fields.keys()
+        session, calls = own.session(), await bench.calls()
+        for name, why in lacking.items():
+            with pytest.raises(errors.Rejected) as refused:
+                await session.update(resource.name, row.record_id, {name: "x"})
+            assert (refused.value.field, refused.value.message) == (name, why.en)
+            with pytest.raises(errors.Rejected) as refused:
+                await session.create(
+                    resource.name, {**written_to(resource), name: "x"}, reference=bench.profile.references[1]
+                )
+            assert (refused.value.field, refused.value.message) == (name, why.en)
+        assert await bench.calls() == calls
+
+
 # Every switch of the sandbox, either way
 
 

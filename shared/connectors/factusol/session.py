@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import date, datetime
 from typing import Final, TypeVar
 
@@ -31,6 +31,7 @@ from shared.connectors.factusol.years import Years, today
 from shared.connectors.values import Object
 from shared.model.normal import normal, tax_number
 from shared.model.record import Fields, Value
+from shared.model.text import Text
 
 _log = structlog.get_logger("puente.connectors")
 
@@ -277,6 +278,9 @@ class FactusolSession:
         return self._form
 
     # Around
+
+    def lacks(self, resource: str) -> Mapping[str, Text]:
+        return {}
 
     async def ensure_field(self, resource: str, name: str, *, make: bool = True) -> OwnField:
         raise errors.Rejected(f"Factusol gets no field of ours for {name!r}.", field=name)
