@@ -296,14 +296,22 @@ _PRAGMAS: Final = (
 )
 
 
+def _pool(size: int) -> Mapping[str, Any]:
+    """So many connections at most, and as few as will do.
+
+    None beyond the size: one such is closed when it is given back, so that steady work makes several new ones a
+    second. The last one given back is taken first, since it has prepared what is asked for.
+    """
+    return {"pool_size": size, "max_overflow": 0, "pool_use_lifo": True}
+
+
 def _engine(url: URL, statement_limit: timedelta | None) -> AsyncEngine:
     if url.get_backend_name() != "sqlite":
         seconds = None if statement_limit is None else statement_limit.total_seconds()
         return create_async_engine(
             url,
             **_JSON,
-            pool_size=16,
-            max_overflow=8,
+            **_pool(24),
             pool_timeout=10,
             pool_pre_ping=False,
             hide_parameters=True,
@@ -315,9 +323,7 @@ def _engine(url: URL, statement_limit: timedelta | None) -> AsyncEngine:
         )
     private_folder(Path(str(url.database)).parent)
     private_file(Path(str(url.database)))
-    engine = create_async_engine(
-        url, **_JSON, pool_size=6, max_overflow=4, hide_parameters=True, connect_args={"timeout": 5}
-    )
+    engine = create_async_engine(url, **_JSON, **_pool(10), hide_parameters=True, connect_args={"timeout": 5})
 
     @event.listens_for(engine.sync_engine, "connect")
     def prepare(connection: Any, _record: object) -> None:

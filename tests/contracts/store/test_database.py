@@ -7,7 +7,7 @@ from datetime import timedelta
 from functools import partial
 
 import pytest
-from sqlalchemy import func, insert, select, text, update
+from sqlalchemy import event, func, insert, select, text, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -53,6 +53,28 @@ async def test_fifty_tasks_of_two_processes_write_side_by_side(open_store: Open)
 
     await asyncio.gather(*(work(number) for number in range(50)))
     assert await _grown(stores[0], "k") == 200
+
+
+async def test_connections_once_made_serve_all_that_comes_and_a_quiet_store_keeps_to_one(store: Database) -> None:
+    made_new: list[object] = []
+    used: list[object] = []
+    pool = store.engine.sync_engine
+    event.listen(pool, "connect", lambda connection, _record: made_new.append(connection))
+    event.listen(pool, "checkout", lambda connection, _record, _proxy: used.append(connection))
+
+    async def crowd() -> None:
+        await asyncio.gather(*(store.read(_count) for _ in range(60)))
+
+    await crowd()
+    at_first = len(made_new)
+    for _ in range(5):
+        await crowd()
+    assert len(made_new) == at_first
+    # The one used last has its statements prepared.
+    used.clear()
+    for _ in range(10):
+        await store.read(_count)
+    assert len({id(each) for each in used}) == 1
 
 
 async def test_a_unit_that_fails_leaves_nothing(store: Database) -> None:
