@@ -48,6 +48,10 @@ WORDS: Final[Mapping[str, Text]] = {
         "{title} no envía webhooks: sus cambios llegan por consultas periódicas.",
     ),
     "bridge added": _text("Bridge {bridge} joins {left} and {right}.", "El puente {bridge} une {left} y {right}."),
+    "not carried": _text(
+        "{flow} does not carry {field} with these accounts: {why}",
+        "{flow} no lleva {field} con estas cuentas: {why}",
+    ),
     "flow set": _text("{flow} is changed.", "{flow} se ha cambiado."),
     "flow paused": _text("{flow} is paused.", "{flow} está en pausa."),
     "flow resumed": _text("{flow} goes on as {state}.", "{flow} continúa en estado {state}."),

@@ -40,6 +40,8 @@ _SENTENCES: Final = {
     "User removed": "Usuario quitado",
     "Test of alerts sent": "Prueba de avisos enviada",
     # Pages.
+    "Not carried: {field}.": "No se lleva: {field}.",
+    "not carried with these accounts": "no se lleva con estas cuentas",
     "Only the name is the same.": "Solo coincide el nombre.",
     "The same link.": "El mismo enlace.",
     "Several have the same link.": "Varios tienen el mismo enlace.",

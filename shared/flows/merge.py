@@ -57,6 +57,7 @@ class Why(Enum):
     STALE = "shows the value before our write"
     NUMBER = "the number of the other record"
     MADE = "what it would be made with"
+    LACKING = "not carried with these accounts"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -153,7 +153,25 @@ def _pair_fields(
                 why=decision.why.value if decision is not None else "",
             )
         )
-    return [*views, *_number(flow, binding, {Side.LEFT: left, Side.RIGHT: right})]
+    return [
+        *views,
+        *_not_carried(flow, left, right),
+        *_number(flow, binding, {Side.LEFT: left, Side.RIGHT: right}),
+    ]
+
+
+def _not_carried(flow: FlowContext, left: Row, right: Row) -> Sequence[FieldView]:
+    """What one side shows and the other one's account has not got."""
+    return [
+        FieldView(
+            name=name,
+            left=left.fields.get(name),
+            right=right.fields.get(name),
+            agrees=False,
+            why=Why.LACKING.value,
+        )
+        for name in flow.lacking
+    ]
 
 
 def _number(flow: FlowContext, binding: Binding, rows: Mapping[Side, Row]) -> Sequence[FieldView]:

@@ -159,6 +159,19 @@ def remembering(parts: Parts, used: Used, account: Account, checks: Sequence[Che
     return replace(made, identity=identity)
 
 
+async def keep_found(
+    parts: Parts, used: Used, account: Account, checks: Sequence[Check], *, actor: str = ""
+) -> Account:
+    """Save what checks found out of an account that is there, if it is new: a version decides what is carried.
+
+    Raises Misconfigured if it turns out to be an account that belongs elsewhere.
+    """
+    made = remembering(parts, used, account, checks)
+    if made != account:
+        await change_account(parts, used, made, actor=actor)
+    return made
+
+
 async def add_bridge(parts: Parts, used: Used, left: str, right: str, *, actor: str = "") -> Bridge:
     """Join two accounts of a workspace; every flow between their systems starts as a draft."""
     accounts = used.directory.accounts

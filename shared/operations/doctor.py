@@ -12,6 +12,7 @@ from shared.operations import administration, hooking
 from shared.operations.hooking import HookLine
 from shared.runtime.parts import Parts
 from shared.runtime.workspaces import Used
+from shared.store.rows import Account
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,10 +30,13 @@ class AccountReport:
 
 
 async def examine(parts: Parts, used: Used, *, mend: bool = True) -> list[AccountReport]:
-    """Check every account of a workspace; with `mend`, bring its hooks in order and have gaps swept."""
+    """Check every account of a workspace; with `mend`, keep what was found out, bring hooks in order and have gaps
+    swept."""
     reports = []
     for account in used.directory.accounts.values():
         checks = await administration.check_account(parts, used, account)
+        if mend:
+            account, checks = await _kept(parts, used, account, checks)
         lines: list[HookLine] = []
         public_url = parts.settings.public_url
         # A hook that is switched off is what is mended here; with a wrong token nothing can be.
@@ -49,6 +53,14 @@ async def examine(parts: Parts, used: Used, *, mend: bool = True) -> list[Accoun
         checks = [check for check in checks if check.name != "hooks" or not ours] + _hook_checks(ours)
         reports.append(AccountReport(account=account.id, system=account.system, checks=checks, hooks=lines))
     return reports
+
+
+async def _kept(parts: Parts, used: Used, account: Account, checks: list[Check]) -> tuple[Account, list[Check]]:
+    try:
+        return await administration.keep_found(parts, used, account, checks), checks
+    except errors.Misconfigured as problem:
+        says = Text(en=problem.message, es=f"Lo averiguado no se ha podido guardar: {problem.message}")
+        return account, [*checks, Check(name="version", state="warning", says=says)]
 
 
 def _hooks_failed(problem: errors.PuenteError) -> Check:

@@ -195,6 +195,96 @@ async def test_a_new_contact_whose_further_parts_fail_is_there_and_lacks_them(be
     assert str((await only(bench))["id"]) == row.record_id
 
 
+async def test_a_web_site_is_the_main_one_or_the_businesss_own_and_others_stay(bench: Bench) -> None:
+    session = bench.session(api="v1")
+    row = await session.create("contacts", {**CLIENT, "www": "www.anaga.example"}, reference="r")
+    assert row.fields["www"] == "www.anaga.example"
+    blog = {"website": "https://blog.anaga.example", "type": 3}
+    await bench.owner("POST", f"/v1/contacts/{row.record_id}/websites/", blog)
+    for _ in range(2):
+        shown = await session.update("contacts", row.record_id, {"www": "https://anaga.example"})
+        assert shown is not None
+        assert shown.fields["www"] == "https://anaga.example"
+    kept = [(5, "https://anaga.example"), (3, "https://blog.anaga.example")]
+    assert await texts(bench, "websites", "website") == kept
+    shown = await session.update("contacts", row.record_id, {"www": None})
+    assert shown is not None
+    assert shown.fields["www"] is None
+    assert await texts(bench, "websites", "website") == kept[1:]
+    (other,) = await bench.seed(
+        "contacts", {"first_name": "Dos", "websites": [blog, {"website": "dos.example", "type": 1}]}
+    )
+    read = await session.read("contacts", other)
+    assert read is not None
+    assert read.fields["www"] == "dos.example"
+
+
+@pytest.mark.parametrize(
+    ("settings", "why"),
+    [
+        ({"api": "v2"}, "Version 2"),
+        ({"found_api": "v2"}, "Version 2"),
+        ({}, "not known yet"),
+        ({"api": "v1", "websites": "no"}, "websites=no"),
+        ({"found_api": "v1", "websites": "perhaps"}, "yes or no"),
+        ({"found_api": "v1", "api": "v9"}, "cannot be read"),
+    ],
+)
+async def test_web_sites_are_lacking_but_where_version_1_is_known(
+    bench: Bench, settings: Mapping[str, str], why: str
+) -> None:
+    lacking = bench.session(**settings).lacks("contacts")
+    assert lacking.keys() == {"www"}
+    assert why in lacking["www"].en
+
+
+@pytest.mark.parametrize("settings", [{"api": "v1"}, {"found_api": "v1"}, {"found_api": "v2", "api": "v1"}])
+async def test_version_1_lacks_nothing(bench: Bench, settings: Mapping[str, str]) -> None:
+    assert bench.session(**settings).lacks("contacts") == {}
+
+
+@pytest.mark.parametrize("settings", [{"api": "v2"}, {"api": "v1", "websites": "no"}, {}])
+async def test_a_web_site_that_is_not_carried_is_neither_shown_nor_touched(
+    bench: Bench, settings: Mapping[str, str]
+) -> None:
+    own = {"website": "https://anaga.example", "type": 5}
+    (one,) = await bench.seed("contacts", {"first_name": "Anaga", "websites": [own]})
+    session = bench.session(**settings)
+    shown = await session.update("contacts", one, {"city": "Adeje"})
+    assert shown is not None
+    assert ("www" in shown.fields, shown.fields["city"]) == (False, "Adeje")
+    page = await session.page("contacts")
+    assert "www" not in page.rows[0].fields
+    assert await texts(bench, "websites", "website") == [(5, "https://anaga.example")]
+
+
+async def test_a_check_says_what_the_version_lacks_and_remembers_it(bench: Bench) -> None:
+    for version, says in (("v2", True), ("v1", False)):
+        await bench.fault("versions", value=version)
+        found = {each.name: each async for each in bench.session().checks()}["version"]
+        assert found.remember["found_api"] == version
+        assert ("web sites" in found.says.en, "webs" in found.says.es) == (says, says)
+        assert bool(bench.session(**found.remember).lacks("contacts")) is says
+
+
+async def test_a_web_site_that_is_refused_keeps_nothing_else_back(bench: Bench) -> None:
+    await bench.fault("website_format", value="addresses")
+    session = bench.session(api="v1")
+    row = await session.create("contacts", {**CLIENT, "www": "www.anaga.example"}, reference="r")
+    assert "www" not in row.fields
+    assert (2, CLIENT["mobile_phone"]) in await texts(bench, "phones", "phone")
+    with pytest.raises(errors.Rejected) as refused:
+        await session.update("contacts", row.record_id, {"www": "www.anaga.example", "city": "Adeje"})
+    assert refused.value.field == "www"
+    assert "https://" in refused.value.way_out
+    read = await session.read("contacts", row.record_id)
+    assert read is not None
+    assert read.fields["city"] == "Adeje"
+    shown = await session.update("contacts", row.record_id, {"www": "https://anaga.example"})
+    assert shown is not None
+    assert shown.fields["www"] == "https://anaga.example"
+
+
 # Names, countries, phones
 
 

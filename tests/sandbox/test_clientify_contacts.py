@@ -226,6 +226,18 @@ async def test_websites_of_contacts_are_of_v1(cl: Clientify, cl2: Clientify) -> 
     assert (await cl2.ask("POST", f"/companies/{company['id']}/websites/", {"website": "x"})).status_code == 201
 
 
+async def test_a_web_site_may_need_a_scheme(cl: Clientify) -> None:
+    made = await cl.contact()
+    path = f"/contacts/{made['id']}/websites/"
+    plain = await cl.post(path, {"website": "www.lanoria.example", "type": 5})
+    assert (plain["website"], plain["type"]) == ("www.lanoria.example", 5)
+    await cl.turn("website_format", value="addresses")
+    assert await cl.refused("POST", path, {"website": "www.lanoria.example"}) == {
+        "website": ["Enter a valid URL."]
+    }
+    await cl.post(path, {"website": "https://lanoria.example"})
+
+
 async def test_tags(cl: Clientify) -> None:
     made = await cl.contact(tags=["factusol", "factusol"])
     path = f"/contacts/{made['id']}/tags/"

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Final
 
-from shared.flows.catalog import FLOWS
 from shared.flows.spec import TwoWay
 from shared.model import phones
 from shared.model.normal import normal
@@ -32,6 +31,7 @@ COLUMNS: Final = {
     "city": "POBCLI",
     "province": "PROCLI",
     "note": "OBSCLI",
+    "www": "WEBCLI",
 }
 FORM: Final = {
     "name": "first_name",
@@ -43,6 +43,7 @@ FORM: Final = {
     "city": "city",
     "province": "state",
     "note": "remarks",
+    "www": "website",
 }
 
 
@@ -168,6 +169,19 @@ class Shop(World):
         if await self.waits(reason=reason):
             await self.retry(reason)
 
+    async def looked_at(self) -> list[int]:
+        """How often each record of a pair was looked at, after a listing of everything."""
+        await self.sweep(full=True)
+        pairs = sorted(await self.bindings(), key=lambda pair: pair.left_id)
+        here = [len(await self.story(self.left, pair.left_id)) for pair in pairs]
+        return [*here, *[len(await self.story(self.right, pair.right_id, "contacts")) for pair in pairs]]
+
+    async def use_version(self, version: str) -> None:
+        """The account of Clientify becomes one of version 1, or of version 2."""
+        account = await self.account("clientify")
+        changed = replace(account, settings={**account.settings, "api": version})
+        await administration.change_account(self.parts, await self.used(), changed)
+
     @property
     def panel(self) -> Seller:
         assert isinstance(self.right, Seller)
@@ -182,7 +196,7 @@ class Shop(World):
         """Where a contact shows something else than its client, as far as either can hold it; one line each."""
         lefts = {str(each["id"]): each for each in await self.left.all()}
         rights = {str(each["id"]): each for each in await self.right.all()}
-        flow = FLOWS[FLOW]
+        flow = (await self.used()).flows[(await self.flow(FLOW)).id].spec
         assert isinstance(flow, TwoWay)
         found = []
         for pair in await self.bindings():
@@ -197,7 +211,9 @@ class Shop(World):
             found += [
                 f"{pair.left_id}-{pair.right_id} {name}: {one[name]!r} and {two[name]!r}"
                 for name in (*COLUMNS, "country")
-                if name not in ignoring and plain(flow, name, one[name]) != plain(flow, name, two[name])
+                if name in flow.shared_fields()
+                and name not in ignoring
+                and plain(flow, name, one[name]) != plain(flow, name, two[name])
             ]
         return found
 

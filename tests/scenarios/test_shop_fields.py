@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from shared.flows.preview import preview
+from shared.flows.spec import Side
 from tests.scenarios.conftest import NewShop
-from tests.scenarios.shop import Shop
+from tests.scenarios.shop import FLOW, Shop
 from tests.scenarios.test_shop_clients import NORIA, ROCIO
 from tests.scenarios.world import shown
 
@@ -98,6 +100,84 @@ async def test_capitals_lengths_and_letters_do_not_come_back_as_edits(new_shop: 
     assert await shop.differences(ignoring=("street",)) == []
 
 
+async def test_a_web_site_goes_both_ways_where_the_account_has_version_1(new_shop: NewShop) -> None:
+    shop = await new_shop()
+    await shop.control.turn("clientify", "versions", value="v1")
+    await shop.connect(hooks=(), api="v1")
+    await shop.go_live()
+    left_id = await shop.left.make(**NORIA, www="www.lanoria.example")
+    await shop.right.make(**ROCIO, www="https://vega.example")
+    await shop.sweep(full=True)
+    here = {each["name"]: each["www"] for each in await shop.left.all()}
+    assert here == {NORIA["name"]: "www.lanoria.example", "Rocio Vega": "https://vega.example"}
+    assert (await shop.right.named(NORIA["name"]))["www"] == "www.lanoria.example"
+
+    await shop.left.edit(left_id, www="WWW.LANORIA.EXAMPLE")
+    await shop.sweep(full=True)
+    assert (await shop.right.named(NORIA["name"]))["www"] == "www.lanoria.example", "capitals are no edit"
+    await shop.left.edit(left_id, www="noria.example")
+    await shop.sweep(full=True)
+    there = await shop.right.named(NORIA["name"])
+    assert [(each["type"], each["website"]) for each in there["websites"]] == [(5, "noria.example")]
+    await shop.right.edit(str(there["id"]), www="https://lanoria.example")
+    await shop.sweep(full=True)
+    assert (await shop.left.named(NORIA["name"]))["www"] == "https://lanoria.example"
+    assert await shop.asks() == []
+
+
+async def test_an_account_that_changes_its_version_loses_no_web_site_and_makes_none_up(new_shop: NewShop) -> None:
+    shop = await new_shop()
+    await shop.connect(hooks=(), api="v1")
+    await shop.go_live()
+    left_id = await shop.left.make(**NORIA, www="noria.example")
+    await shop.right.make(**ROCIO, www="vega.example")
+    await shop.sweep(full=True)
+    right_id = str((await shop.right.named(NORIA["name"]))["id"])
+    (rocio,) = [pair for pair in await shop.bindings() if pair.left_id != left_id]
+
+    await shop.use_version("v2")
+    await shop.left.edit(left_id, www="lanoria.example", city="Baeza")
+    await shop.right.edit(rocio.right_id, www="https://vega.example")
+    await shop.sweep(full=True)
+    assert shown(await shop.right.named(NORIA["name"]), "city", "www") == ("Baeza", "noria.example")
+    assert (await shop.left.named("Rocio Vega"))["www"] == "vega.example"
+    flow = (await shop.used()).flows[(await shop.flow(FLOW)).id]
+    told = await preview(flow, Side.LEFT, left_id, database=shop.parts.database, now=shop.parts.clock.now())
+    (field,) = [each for each in told.fields if each.name == "www"]
+    assert (field.left, field.writes, field.why) == ("lanoria.example", None, "not carried with these accounts")
+    await shop.pass_time(minutes=1)
+    assert await shop.looked_at() == await shop.looked_at(), "a listing at rest looks at nothing"
+
+    await shop.use_version("v1")
+    await shop.sweep(full=True)
+    assert (await shop.right.named(NORIA["name"]))["www"] == "lanoria.example", "edited here meanwhile"
+    assert (await shop.left.named("Rocio Vega"))["www"] == "https://vega.example", "edited there meanwhile"
+    assert right_id in {pair.right_id for pair in await shop.bindings()}
+    assert await shop.differences() == []
+    assert await shop.asks() == []
+
+
+async def test_a_web_site_that_an_account_shows_for_the_first_time_fills_and_the_winners_stands(
+    new_shop: NewShop,
+) -> None:
+    shop = await new_shop()
+    await shop.connect(hooks=(), api="v2")
+    await shop.go_live()
+    only_here = await shop.left.make(**NORIA, www="noria.example")
+    await shop.right.make(**ROCIO, www="https://vega.example")
+    await shop.sweep(full=True)
+    (rocio,) = [pair for pair in await shop.bindings() if pair.left_id != only_here]
+    await shop.left.edit(rocio.left_id, www="otra.example")
+    await shop.sweep(full=True)
+    assert (await shop.right.named(NORIA["name"]))["www"] == ""
+
+    await shop.use_version("v1")
+    await shop.sweep(full=True)
+    assert (await shop.right.named(NORIA["name"]))["www"] == "noria.example", "a filled one goes where none is"
+    assert (await shop.left.named("Rocio Vega"))["www"] == "https://vega.example", "Clientify wins web sites"
+    assert await shop.differences() == []
+
+
 @pytest.mark.parametrize("version", ["v1", "v2"])
 async def test_a_company_stays_a_name_and_nobodys_company_is_made_or_changed(
     new_shop: NewShop, version: str
@@ -133,22 +213,14 @@ async def test_a_listing_of_records_that_agree_looks_at_none_of_them(new_shop: N
     """Also at those that Puente made, on either side: a field that one side does not show is no edit."""
     shop = await new_shop()
     await shop.control.turn("clientify", "versions", value=version)
-    await shop.connect(hooks=())
+    await shop.connect(hooks=(), api=version)
     await shop.go_live()
-    left_id = await shop.left.make(**NORIA)
-    right_id = await shop.right.make(**ROCIO)
+    await shop.left.make(**NORIA, www="noria.example")
+    await shop.right.make(**ROCIO, www="https://vega.example")
     await shop.sweep(full=True)
-    (made,) = [each for each in await shop.bindings() if each.right_id == right_id]
     # What was settled moments before a listing is read once more.
     await shop.pass_time(minutes=1)
-    await shop.sweep(full=True)
-
-    async def looks() -> list[int]:
-        listed = [len(await shop.story(shop.left, each)) for each in (left_id, made.left_id)]
-        return [*listed, len(await shop.story(shop.right, right_id, "contacts"))]
-
-    before = await looks()
+    before = await shop.looked_at()
     for _ in range(2):
+        assert await shop.looked_at() == before
         await shop.pass_time(minutes=1)
-        await shop.sweep(full=True)
-    assert await looks() == before

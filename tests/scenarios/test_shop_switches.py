@@ -117,6 +117,7 @@ ELSEWHERE: Mapping[str, str] = {
     "clientify.merged_values": "scenarios/test_shop_deleted.py",
     "clientify.private_targets": "scenarios/test_shop_hooks.py",
     "clientify.hook_shape": "contracts/test_connectors_deliveries.py",
+    "clientify.website_format": "contracts/test_connectors_clientify.py",
     "clientify.short_text_limit": "contracts/test_connectors.py",
 }
 # Positions that change nothing for a program that calls as this one does, and why.

@@ -140,7 +140,7 @@ def list_all(
 def check(
     context: typer.Context, name: str = typer.Argument(metavar="ACCOUNT", help="An account, or a workspace.")
 ) -> int:
-    """Check an account, or all of a workspace: host, certificate, token, rights, hooks."""
+    """Check an account, or all of a workspace: host, certificate, token, rights, hooks. What is found is kept."""
     cli = cli_of(context)
 
     async def work(parts: Parts) -> int:
@@ -148,6 +148,7 @@ def check(
         found: list[tuple[Account, Sequence[Check]]] = []
         for each in accounts_of(target):
             checks = await administration.check_account(parts, target.used, each)
+            each = await administration.keep_found(parts, target.used, each, checks, actor=given.actor())
             found.append((each, checks))
             cli.say("checks of", account=each.id)
             if not cli.json:

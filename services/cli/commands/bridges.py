@@ -12,7 +12,7 @@ from shared.connectors.contract import OwnField
 from shared.flows.catalog import FLOWS
 from shared.operations import administration, steering, views
 from shared.runtime.parts import Parts
-from shared.runtime.workspaces import LOOK_EVERY
+from shared.runtime.workspaces import LOOK_EVERY, Used
 from shared.store.directory import Directory, unknown
 from shared.store.rows import Bridge, FlowRow
 
@@ -42,8 +42,7 @@ def add(
         used = await administration.used_of(parts, workspace)
         made = await administration.add_bridge(parts, used, left, right, actor=given.actor())
         used = await administration.used_of(parts, workspace)
-        home = used.directory
-        flows = [each for each in home.flows.values() if each.bridge_id == made.id]
+        flows = [each for each in used.directory.flows.values() if each.bridge_id == made.id]
         fields = await administration.ensure_fields(parts, used, made)
         usable = all(each.usable for each in fields)
 
@@ -53,13 +52,13 @@ def add(
                 cli.line(f"  {'+' if each.usable else 'x'} {cli.of(each.says)}")
                 if each.way_out is not None and not each.usable:
                     cli.line(f"    {cli.of(each.way_out)}")
-            _show_flows(cli, [flow_as_dict(each, home) for each in flows])
+            _show_flows(cli, _listed(cli, used, flows))
             cli.then(f"puente match report {made.id}")
 
         result = {
             "bridge": _bridge_as_dict(made),
             "own_fields": [_field_as_dict(cli, each) for each in fields],
-            "flows": [flow_as_dict(each, home) for each in flows],
+            "flows": _listed(cli, used, flows),
         }
         cli.emit(result, show)
         return DONE if usable else CREDENTIALS
@@ -91,14 +90,14 @@ def list_bridges(context: typer.Context, workspace: str = typer.Argument("", hel
 def list_flows(
     context: typer.Context, name: str = typer.Argument("", metavar="[NAME]", help="A workspace, bridge or flow.")
 ) -> int:
-    """List the flows with their state and options."""
+    """List the flows with their state and options, and the fields that their accounts do not carry."""
     cli = cli_of(context)
 
     async def work(parts: Parts) -> int:
         found = []
         for each in [name] if name else await views.workspace_ids(parts):
             target = await views.find(parts, each)
-            found += [flow_as_dict(row, target.home) for row in in_order(target.flows)]
+            found += _listed(cli, target.used, in_order(target.flows))
         cli.emit({"flows": found}, lambda cli: _show_flows(cli, found))
         return DONE
 
@@ -207,6 +206,16 @@ def flow_as_dict(row: FlowRow, home: Directory) -> dict[str, object]:
     }
 
 
+def _listed(cli: Cli, used: Used, rows: Sequence[FlowRow]) -> list[dict[str, object]]:
+    """Flows with the fields that these accounts do not carry: {field: why not}."""
+    found = []
+    for row in rows:
+        flow = used.flows.get(row.id)
+        lacking = {name: cli.of(why) for name, why in flow.lacking.items()} if flow is not None else {}
+        found.append({**flow_as_dict(row, used.directory), "not_carried": lacking})
+    return found
+
+
 def _field_as_dict(cli: Cli, field: OwnField) -> dict[str, object]:
     way_out = cli.of(field.way_out) if field.way_out is not None and not field.usable else None
     return {"name": field.name, "state": field.state, "says": cli.of(field.says), "way_out": way_out}
@@ -219,3 +228,7 @@ def _bridge_as_dict(row: Bridge) -> dict[str, object]:
 def _show_flows(cli: Cli, flows: Sequence[Mapping[str, object]]) -> None:
     columns = ("id", "state", "says", "options", "pause_reason")
     cli.table(columns, [[each[name] for name in columns] for each in flows])
+    for each in flows:
+        lacking = each["not_carried"]
+        for name, why in lacking.items() if isinstance(lacking, Mapping) else ():
+            cli.say("not carried", flow=each["id"], field=name, why=why)

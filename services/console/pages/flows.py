@@ -6,7 +6,7 @@ from fastapi import APIRouter
 from starlette.responses import HTMLResponse
 
 from services.console.context import Asks
-from services.console.pages.steps import flow_of, options_of, winners_of
+from services.console.pages.steps import flow_of, lacking_of, options_of, winners_of
 from shared.flows import catalog
 
 router = APIRouter()
@@ -23,7 +23,8 @@ async def page(visit: Asks, workspace_id: str, flow_id: str, changed: str = "") 
         row=row,
         spec=spec,
         options=options_of(row),
-        winners=winners_of(row),
+        winners=winners_of(used, row),
+        lacking=lacking_of(used, row),
         titles=(spec.left.connector.title, spec.right.connector.title),
         changed=bool(changed),
     )

@@ -162,12 +162,12 @@ async def _after_account(visit: Visit, workspace_id: str, account: Account) -> N
 
 @router.post("/w/{workspace_id}/setup/{flow_id}/options")
 async def options(visit: Acts, workspace_id: str, flow_id: str, request: Request) -> Response:
-    _used, row = await steps.flow_of(visit, workspace_id, flow_id)
+    used, row = await steps.flow_of(visit, workspace_id, flow_id)
     spec = catalog.FLOWS[row.spec]
     form = await request.form()
     wanted = _given(form, "option.")
     current = {name: text for name, _says, text in steps.options_of(row)} | {
-        f"winner.{n}": s for n, s in steps.winners_of(row)
+        f"winner.{n}": s for n, s in steps.winners_of(used, row)
     }
     changed = {name: text for name, text in wanted.items() if current.get(name) != text}
     if changed:

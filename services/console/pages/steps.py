@@ -13,6 +13,7 @@ from services.console.jobs import Job
 from shared import errors
 from shared.flows import catalog
 from shared.flows.spec import Document
+from shared.model.text import Text
 from shared.operations import views
 from shared.operations.views import Progress
 from shared.runtime.workspaces import Used
@@ -34,6 +35,7 @@ class FlowStep:
     titles: tuple[str, str]
     options: Sequence[tuple[str, str, str]]
     winners: Sequence[tuple[str, str]]
+    lacking: Mapping[str, Text]
     report: Report | None
     open: int
     examples: Mapping[str, Sequence[Finding]]
@@ -86,7 +88,8 @@ async def step_of(visit: Visit, used: Used, row: FlowRow) -> FlowStep:
         says=catalog.FLOWS[row.spec].says,
         titles=(catalog.FLOWS[row.spec].left.connector.title, catalog.FLOWS[row.spec].right.connector.title),
         options=options_of(row),
-        winners=winners_of(row),
+        winners=winners_of(used, row),
+        lacking=lacking_of(used, row),
         report=kept,
         open=open_ones,
         examples=examples,
@@ -117,12 +120,20 @@ def options_of(row: FlowRow) -> list[tuple[str, str, str]]:
     return found
 
 
-def winners_of(row: FlowRow) -> list[tuple[str, str]]:
-    """(field, the side that wins it) of a two-way flow."""
+def winners_of(used: Used, row: FlowRow) -> list[tuple[str, str]]:
+    """(field, the side that wins it) of a two-way flow, for the fields that its accounts have."""
     spec = catalog.FLOWS[row.spec]
     if isinstance(spec, Document):
         return []
-    return [(name, spec.winner_of(name, row.options).value) for name in spec.shared_fields()]
+    lacking = lacking_of(used, row)
+    names = [name for name in spec.shared_fields() if name not in lacking]
+    return [(name, spec.winner_of(name, row.options).value) for name in names]
+
+
+def lacking_of(used: Used, row: FlowRow) -> Mapping[str, Text]:
+    """The fields that the accounts of a flow do not carry, each with the reason."""
+    flow = used.flows.get(row.id)
+    return flow.lacking if flow is not None else {}
 
 
 async def as_csv(visit: Visit, row: FlowRow) -> AsyncIterator[str]:

@@ -1,7 +1,8 @@
 """What a person does in Clientify's panel: the form of a contact, merging, bulk changes, imports, custom fields.
 
 `POST /panel/contacts` and `PUT /panel/contacts/{id}` take the contact's scalars, tags and custom fields, and for
-the main e-mail, phone and address `email`, `phone`, `street`, `city`, `postal_code`, `state`, `country_name`.
+the main e-mail, phone and address `email`, `phone`, `street`, `city`, `postal_code`, `state`, `country_name`,
+and `website` for the main web site.
 """
 
 from dataclasses import replace
@@ -27,6 +28,7 @@ _FORM = {
     "postal_code": ("addresses", "postal_code"),
     "state": ("addresses", "state"),
     "country_name": ("addresses", "country"),
+    "website": ("websites", "website"),
 }
 """A field of the form -> the kind of part and its field; always the main one."""
 

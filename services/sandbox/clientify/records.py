@@ -14,6 +14,7 @@ STATUSES = (
     "other", "not-qualified-lead", "visitor", "cold-lead", "warm-lead", "hot-lead", "in-deal", "lost-lead",
     "client", "lost-client",
 )  # fmt: skip
+_SITE = re.compile(r"https?://\S+\Z")
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 
 
@@ -130,6 +131,12 @@ def read_part(call: Call, kind: str, given: object, before: Fields | None = None
         raise invalid(**{part.fields[0]: "This field is required."})
     if kind == "emails" and not _EMAIL.fullmatch(str(item["email"])):
         raise invalid(email="Enter a valid email address.")
+    if (
+        kind == "websites"
+        and call.choice("website_format") == "addresses"
+        and not _SITE.match(str(item["website"]))
+    ):
+        raise invalid(website="Enter a valid URL.")
     if kind == "phones":
         if call.choice("phone_format") == "compact":
             item["phone"] = re.sub(r"[\s.\-()]", "", str(item["phone"]))

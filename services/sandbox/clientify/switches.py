@@ -97,6 +97,12 @@ SWITCHES: tuple[Switch, ...] = (
         meaning="Phones are stored as sent, or without blanks, dots and dashes.",
     ),
     Switch(
+        name="website_format",
+        default="as_sent",
+        choices=("as_sent", "addresses"),
+        meaning="Web sites are stored as sent; or one without http:// or https:// is 400.",
+    ),
+    Switch(
         name="sub_resources_move_modified",
         default=True,
         meaning="A change of a phone, an address, a tag... moves the contact's modified.",

@@ -11,7 +11,7 @@ from shared import errors
 from shared.connectors import answers, checks, rest, values
 from shared.connectors.clientify import mapping
 from shared.connectors.clientify.session import ClientifyContacts
-from shared.connectors.clientify.wire import NotThisVersion, Probe, account_in
+from shared.connectors.clientify.wire import NO_SITES, NotThisVersion, Probe, account_in
 from shared.connectors.contract import (
     Access,
     Check,
@@ -264,11 +264,13 @@ def _version_found(probe: Probe) -> Check:
     """The version in use; what was learnt of the account is kept with it."""
     number = "2" if probe.version == "v2" else "1"
     found = {"found_api": probe.version or "", "account_id": probe.account_id, "found_country": probe.country}
+    en, es = (f" {NO_SITES.en}", f" {NO_SITES.es}") if probe.version == "v2" else ("", "")
     return Check(
         name="version",
         state="ok",
         says=Text(
-            en=f"Version {number} of the API is used.", es=f"Se usa la versión {number} de la API de Clientify."
+            en=f"Version {number} of the API is used.{en}",
+            es=f"Se usa la versión {number} de la API de Clientify.{es}",
         ),
         remember={name: value for name, value in found.items() if value},
     )

@@ -20,8 +20,9 @@ from shared.connectors.values import Object
 from shared.model import phones
 from shared.model.normal import is_empty, normal
 from shared.model.record import CUSTOMER, Fields, Value
+from shared.model.text import Text
 
-Kind = Literal["emails", "phones", "addresses"]
+Kind = Literal["emails", "phones", "addresses", "websites"]
 
 # A customer's fields that are one value of the contact itself. The name is two of theirs and is written apart.
 SCALARS: Final = {
@@ -44,6 +45,8 @@ _MAIN_ADDRESS: Final = 5
 # What a number that Factusol keeps beside its main one is at Clientify.
 _PHONES: Final = {"phone": 1, "mobile_phone": 2, "fax": 5, "phone_note": 6}
 _NOT_MAIN: Final = frozenset({2, 5, 6})
+# The main web site, else the business's own; a person's own page, a blog and the rest are no customer's web site.
+_SITES: Final = (5, 1)
 _BLANK: Final = "--"  # what a custom field without a value may read back as
 
 FIELDS: Final = (
@@ -52,6 +55,7 @@ FIELDS: Final = (
     "email",
     *_PHONES,
     *_ADDRESS,
+    "www",
     "tags",
     "other_id",
 )
@@ -99,6 +103,8 @@ def customer_from_contact(wire: Object, access: Access) -> Row:
         fields |= _address_fields(_main(parts_of(wire, "addresses"), _MAIN_ADDRESS))
     if "phones" in wire:
         fields |= _phone_fields(parts_of(wire, "phones"), default_countries(access, fields))
+    if "websites" in wire:
+        fields["www"] = _text_of(_site(parts_of(wire, "websites")), "website")
     if "tags" in wire:
         fields["tags"] = _tags(wire["tags"])
     if "custom_fields" in wire:
@@ -156,6 +162,10 @@ def _main(parts: Sequence[Object], kind: int) -> Object | None:
     return next((each for each in parts if each.get("type") == kind), parts[0] if parts else None)
 
 
+def _site(parts: Sequence[Object]) -> Object | None:
+    return next((each for kind in _SITES for each in parts if each.get("type") == kind), None)
+
+
 def _text_of(part: Object | None, name: str) -> str | None:
     return None if part is None else values.text(part.get(name), name)
 
@@ -196,8 +206,11 @@ def _tags(given: Json) -> str | None:
 # Writing
 
 
-def refuse_unknown(fields: Fields) -> None:
-    """Raises Rejected for a field that a contact cannot hold."""
+def refuse_unknown(fields: Fields, lacking: Mapping[str, Text]) -> None:
+    """Raises Rejected for a field that a contact cannot hold, in this account or in any."""
+    lacked = next((name for name in fields if name in lacking), None)
+    if lacked is not None:
+        raise errors.Rejected(lacking[lacked].en, field=lacked)
     unknown = next((name for name in fields if name not in FIELDS or name == "tags"), None)
     if unknown is not None:
         raise errors.Rejected(f"The vendor has no field for {unknown!r}.", field=unknown)
@@ -235,7 +248,6 @@ def contact_from_customer(
     Version 1 takes the main e-mail and phone as two plain values, version 2 as lists; the page knows no answer to
     both at once. What version 1 cannot take in the same call is written as parts afterwards.
     """
-    refuse_unknown(fields)
     made: Object = {name: value for name, value in scalars_from(fields).items() if value != ""}
     new: Object = {}
     for each in part_writes(fields, new, access):
@@ -246,7 +258,7 @@ def contact_from_customer(
                 kept.append(body)
         elif each.kind == "emails":
             made["email"] = body["email"]
-        elif body["type"] == _PHONES["phone"]:
+        elif each.kind == "phones" and body["type"] == _PHONES["phone"]:
             made["phone"] = body["phone"]
     made.setdefault("status", setting(access, "new_status", "client", allowed=STATUSES))
     if version == "v2":
@@ -287,6 +299,9 @@ def part_writes(fields: Fields, before: Object, access: Access) -> list[PartWrit
         if "country" in fields:
             new["country"] = country_text(fields["country"], old["country"], access)
         found += _changed("addresses", part, {**old, **new}, _MAIN_ADDRESS)
+    if "www" in fields:  # last: whether an address without https:// is taken is not known
+        part = _site(parts_of(before, "websites"))
+        found += _changed("websites", part, {"website": _sent("www", fields, access)}, _SITES[0])
     return found
 
 
@@ -335,7 +350,7 @@ def is_same(found: Object, fields: Fields, access: Access) -> bool:
         normal(CUSTOMER.fields[name], shown[name], country=access.country)
         == normal(CUSTOMER.fields[name], value, country=access.country)
         for name, value in fields.items()
-        if name in shown and name not in {"other_id", "tags"}
+        if name in shown and name not in {"other_id", "tags", "www"}
     )
 
 

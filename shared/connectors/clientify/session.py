@@ -42,7 +42,16 @@ _OURS: Final = {
     "postal_code": "post_code",
     "addresses": "street",
     "custom_fields": "other_id",
+    "website": "www",
+    "websites": "www",
 }
+_OF_PARTS: Final[Mapping[mapping.Kind, str]] = {
+    "emails": "email",
+    "phones": "phone",
+    "addresses": "street",
+    "websites": "www",
+}
+_NO_SITE: Final = "Write the web site with https:// in front, or set websites=no on the account."
 
 
 class ClientifyContacts(OwnFieldSession):
@@ -64,6 +73,12 @@ class ClientifyContacts(OwnFieldSession):
         if values.record_id(found.get("id"), "id") != record_id:
             raise errors.Retryable("The vendor answered with another record than the one asked for.")
         return found
+
+    async def _row(self, rest: rest.RestResource, found: Object) -> Row:
+        """A web site counts only where it can be written as well, whatever the answer shows."""
+        if "www" in self.lacks("contacts"):
+            found = {name: value for name, value in found.items() if name != "websites"}
+        return await super()._row(rest, found)
 
     async def _shown(self) -> Query:
         """Version 2 shows what it is asked for, and refuses to guess."""
@@ -202,7 +217,7 @@ class ClientifyContacts(OwnFieldSession):
 
     async def create(self, resource: str, fields: Fields, *, reference: str) -> Row:
         """Make a contact that carries the counterpart's id, or our reference, in our custom field."""
-        mapping.refuse_unknown(fields)
+        mapping.refuse_unknown(fields, self.lacks(resource))
         self.refuse_without_field()
         mark = _mark(fields, reference)
         body = mapping.contact_from_customer(
@@ -281,7 +296,7 @@ class ClientifyContacts(OwnFieldSession):
     ) -> Row | None:
         """Write the contact's own values, then each part that differs: lists in an update may replace or append,
         so none is ever sent."""
-        mapping.refuse_unknown(fields)
+        mapping.refuse_unknown(fields, self.lacks(resource))
         before: Object | None = None
         if set(fields) - {*mapping.SCALARS, "other_id"}:
             before = await self._object(resource, record_id)
@@ -366,7 +381,7 @@ class ClientifyContacts(OwnFieldSession):
             raise errors.InDoubt(f"Written, and not read back: {problem.message}") from None
 
     async def _write_part(self, record_id: str, write: mapping.PartWrite) -> None:
-        """Make, change or remove one e-mail, phone or address of a contact."""
+        """Make, change or remove one e-mail, phone, address or web site of a contact."""
         many = f"{_CONTACTS}{quote(record_id, safe='')}/{write.kind}/"
         single = f"{many}{quote(write.part_id, safe='')}/"
         method: Method = "DELETE" if write.body is None else "PUT" if write.part_id else "POST"
@@ -374,8 +389,11 @@ class ClientifyContacts(OwnFieldSession):
         try:
             response = await self.call(method, path, body=write.body, writes=True, fates=_HANDLED)
         except errors.Rejected as problem:
-            name = {"emails": "email", "phones": "phone", "addresses": "street"}[write.kind]
-            raise errors.Rejected(problem.message, field=_OURS.get(problem.field, problem.field) or name) from None
+            raise errors.Rejected(
+                problem.message,
+                field=_OURS.get(problem.field, problem.field) or _OF_PARTS[write.kind],
+                way_out=_NO_SITE if write.kind == "websites" else "",
+            ) from None
         if write.body is not None and self._is_missing(response):
             raise errors.Retryable("The contact was changed meanwhile: it is read again.")
 

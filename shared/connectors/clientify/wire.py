@@ -16,8 +16,9 @@ from shared.connectors import answers, rest
 from shared.connectors.contract import Access, Connector, Request, Response, StatusFate, Wire
 from shared.connectors.http import BadAddress
 from shared.connectors.rest import Method, Query
-from shared.connectors.settings import setting, token_of
+from shared.connectors.settings import setting, switch, token_of
 from shared.connectors.values import Object
+from shared.model.text import Text
 
 Version = Literal["v1", "v2"]
 
@@ -31,6 +32,25 @@ _MOST_PAGES: Final = 20_000
 _NO_KEY: Final = re.compile(r"api.?key|token|credentials", re.IGNORECASE)
 _REFUSED: Final[Mapping[int, StatusFate]] = {400: "answer", 409: "answer"}
 _PROBED: Final[Mapping[int, StatusFate]] = dict.fromkeys((400, 401, 403, 404, 405), "answer")
+
+# Why web sites are not carried.
+NO_SITES: Final = Text(
+    en="Version 2 of Clientify's API has no known call for the web sites of contacts: they are not carried.",
+    es="La versión 2 de la API de Clientify no tiene ninguna llamada conocida para las webs de los contactos: "
+    "no se llevan.",
+)
+_NOT_CHECKED: Final = Text(
+    en="Which version of its API the account of Clientify has is not known yet: check the account.",
+    es="Aún no se sabe qué versión de la API tiene la cuenta de Clientify: compruebe la cuenta.",
+)
+_LEFT_OUT: Final = Text(
+    en="The setting websites=no of the account of Clientify leaves web sites out.",
+    es="El ajuste websites=no de la cuenta de Clientify deja fuera las webs.",
+)
+_WRONG_SETTING: Final = Text(
+    en="A setting of the account of Clientify cannot be read: api is auto, v1 or v2, websites is yes or no.",
+    es="Un ajuste de la cuenta de Clientify no se entiende: api es auto, v1 o v2; websites es yes o no.",
+)
 
 
 class NotThisVersion(BadAddress):
@@ -100,14 +120,34 @@ class ClientifyWire(rest.RestSession):
         super().__init__(connector, declared, replace(access, base_url=base_url), wire)
         self._version: Version | None = None
         self._version_lock = asyncio.Lock()
+        self._lacking: Mapping[str, Text] | None = None
 
     async def version(self) -> Version:
         """The version that this account is used with. Raises NeedsOperator where neither takes the key."""
         async with self._version_lock:
             if self._version is None:
-                known = self.named_version() or _version_in(self.access.settings.get("found_api", ""))
+                known = self._told_version()
                 self._version = self._must_be(await self.probe()) if known is None else known
             return self._version
+
+    def lacks(self, resource: str) -> Mapping[str, Text]:
+        """A contact's web sites, but in an account that is known to have version 1."""
+        if self._lacking is None:
+            self._lacking = self._found_lacking()
+        return self._lacking
+
+    def _found_lacking(self) -> Mapping[str, Text]:
+        try:
+            told, wanted = self._told_version(), switch(self.access, "websites", default=True)
+        except errors.NeedsOperator:
+            return {"www": _WRONG_SETTING}
+        if not wanted:
+            return {"www": _LEFT_OUT}
+        return {} if told == "v1" else {"www": NO_SITES if told == "v2" else _NOT_CHECKED}
+
+    def _told_version(self) -> Version | None:
+        """The version that the settings tell: named by a person, else found by a check; None if neither."""
+        return self.named_version() or _version_in(self.access.settings.get("found_api", ""))
 
     def named_version(self) -> Version | None:
         """The version that the account's settings name; None where it is to be found out."""

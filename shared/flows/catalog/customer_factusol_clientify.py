@@ -45,7 +45,7 @@ FLOW = TwoWay(
     id_field=IdField(side=Side.RIGHT, name="other_id"),
     # Name, tax number and address are what stands on invoices; how to reach somebody is what salespeople know.
     default_winner=Side.LEFT,
-    winner=dict.fromkeys(("email", "phone", "mobile_phone", "fax", "note"), Side.RIGHT),
+    winner=dict.fromkeys(("email", "phone", "mobile_phone", "fax", "www", "note"), Side.RIGHT),
     may_clear=("note",),
     create_when={Side.LEFT: waits_to_be_a_client},
     on_gone=OnGone.MARK_GONE,

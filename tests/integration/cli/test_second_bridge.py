@@ -44,6 +44,18 @@ async def test_the_bridge_is_made_with_its_field_and_loaded(processes: Processes
     assert {each["account"]: each["records"] for each in status["noted"]}["acme.factusol"] == [str(noria)]
     assert "1 registros de clientify todavía no" in (await place.puente("status", "acme", "--lang", "es")).out
 
+    assert await not_carried(place) == {"www"}
+    told = (await place.puente("flow", "list", "acme", "--lang", "es")).out
+    assert f"{FLOW} no lleva www con estas cuentas: La versión 2" in told
+    await place.fault("clientify", "versions", value="v1")
+    assert "web sites" not in (await place.puente("account", "check", "acme.clientify", code=None)).out
+    assert await not_carried(place) == set()
+
+
+async def not_carried(place: rig.Place) -> set[str]:
+    (listed,) = (await place.ask("flow", "list", "acme"))["flows"]
+    return set(listed["not_carried"])
+
 
 async def test_a_sync_goes_back_as_far_as_asked_and_names_what_it_could_not_carry(
     processes: Processes, tmp_path: Path

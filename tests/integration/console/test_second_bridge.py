@@ -51,6 +51,12 @@ async def test_it_is_set_up_value_by_value_and_goes_on_where_it_was_left(desk: D
     page = await client.get(ROOT)
     assert page.text.count("connected:") == 2
     assert "Make the report" in page.text
+    flow = await client.get(f"/w/taller/flows/taller.{FLOW}")
+    for shown in (page.text, flow.text):
+        assert "Not carried: " in shown
+        assert "Version 2 of Clientify&#39;s API has no known call for the web sites of contacts" in shown
+        assert "option.winner.email" in shown
+        assert "option.winner.www" not in shown, "nobody wins what is not carried"
     await client.post(f"{ROOT}/taller.{FLOW}/report")
     job = desk.console.jobs.find(f"report taller.{FLOW}")
     assert job is not None
