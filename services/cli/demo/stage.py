@@ -81,6 +81,7 @@ class Stage(ABC):
         failed = [check for check in checks if check.state == "failed"]
         if failed:
             raise errors.NeedsOperator(f"{system}: {failed[0].says.en}")
+        account = administration.remembering(parts, used, account, checks)
         await administration.save_account(parts, used, account)
         passed = sum(check.state == "ok" for check in checks)
         lines = await hooking.register(parts, await self._used(), account, self.solo.door)
