@@ -102,6 +102,12 @@ class Cli:
         if not self.json:
             self.line(words.say(self.language, key, **values))
 
+    def told(self, says: str) -> str:
+        """A sentence that is stored in English, for a person; a script is given the stored one."""
+        from shared.operations.sentences import in_language
+
+        return in_language(says, self.language)
+
     def line(self, text: str) -> None:
         """A line for a person only."""
         if not self.json:

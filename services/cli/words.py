@@ -1,4 +1,4 @@
-"""What people read most, in English and Spanish. Errors of the runtime and names of things stay as they are."""
+"""What people read most, in English and Spanish. The runtime's sentences have theirs (`Cli.told`); names stay."""
 
 from __future__ import annotations
 

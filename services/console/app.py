@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from services import http
+from services.console import words
 from services.console.context import Console, NotLoggedIn, console_of, language_of, open_page
 from services.console.pages import (
     alerts,
@@ -127,12 +128,12 @@ async def _not_valid(request: Request, problem: Exception) -> Response:
 
 
 def _problem(request: Request, status: int, says: str, way_out: str) -> Response:
-    console = console_of(request)
+    console, language = console_of(request), language_of(request)
+    says, way_out = words.told(language, says), words.told(language, way_out)
     if request.headers.get("hx-request") == "true":
         text = console.templates.get_template("message.html").render(says=says, way_out=way_out, kind="problem")
         headers = {"HX-Retarget": "#message", "HX-Reswap": "innerHTML"}
         return Response(text, status_code=status, media_type="text/html", headers=headers)
-    language = language_of(request)
     return open_page(request, "problem.html", status=status, says=says, way_out=way_out, lang=language)
 
 

@@ -67,6 +67,10 @@ class Visit:
     def say(self, text: str, **values: object) -> str:
         return words.say(self.language, text, **values)
 
+    def told(self, text: str) -> str:
+        """A sentence that is stored or raised in English, as this user reads it."""
+        return words.told(self.language, text)
+
     def need(self, role: Role, workspace_id: str = EVERYWHERE) -> None:
         """Raises 403, or 404 for a workspace that the user may not know of."""
         if self.user.may(role, workspace_id):
@@ -179,6 +183,7 @@ def _scope(language: words.Language) -> dict[str, Any]:
     return {
         "_": lambda text, **values: words.say(language, text, **values),
         "language": language,
+        "spoken": lambda text: words.told(language, text),
         "shown": lambda value: words.shown(language, value),
         "since": lambda seconds: words.since(language, seconds),
     }

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from shared.operations.sentences import names
+
 _SENTENCES: Final = {
     # What History tells of.
     "Business added": "Negocio añadido",
@@ -471,25 +473,6 @@ _WORDS: Final = {
     "viewer": "lectura",
     "operator": "operador",
     "admin": "administrador",
-    # States of flows, pairs, runs.
-    "draft": "borrador",
-    "matching": "emparejando",
-    "review": "en revisión",
-    "loading": "cargando",
-    "live": "en marcha",
-    "paused": "en pausa",
-    "active": "activa",
-    "gone-left": "borrada a la izquierda",
-    "gone-right": "borrada a la derecha",
-    "gone-both": "borrada en ambos lados",
-    "merged": "fusionado",
-    "detached": "desenlazada",
-    "forgotten": "olvidada",
-    "running": "en curso",
-    "done": "hecho",
-    "cancelled": "cancelado",
-    "nudge": "como siempre",
-    "repair": "reparar",
     # Outcomes of attempts.
     "created": "creado",
     "applied": "aplicado",
@@ -559,48 +542,6 @@ _WORDS: Final = {
     "password": "contraseña",
     "version": "versión",
     "year": "ejercicio",
-    # Records and how they are found.
-    "clients": "cliente",
-    "contacts": "contacto",
-    "invoices": "factura",
-    "deals": "Asunto",
-    "id": "número",
-    # Fields.
-    "name": "nombre",
-    "shortcut": "nombre corto",
-    "company": "empresa",
-    "first_name": "nombre de pila",
-    "last_name": "apellidos",
-    "tax_no": "NIF",
-    "register_number": "número de registro",
-    "email": "correo",
-    "phone": "teléfono",
-    "mobile_phone": "móvil",
-    "fax": "fax",
-    "phone_note": "notas del teléfono",
-    "www": "web",
-    "street": "calle",
-    "street_no": "número de calle",
-    "post_code": "código postal",
-    "city": "población",
-    "province": "provincia",
-    "country": "país",
-    "use_delivery_address": "usa dirección de entrega",
-    "delivery_address": "dirección de entrega",
-    "bank": "banco",
-    "bank_account": "cuenta bancaria",
-    "note": "nota",
-    "description": "descripción",
-    "number": "número",
-    "title": "título",
-    "kind": "tipo",
-    "status": "estado",
-    "client": "cliente",
-    "price": "importe",
-    "currency": "moneda",
-    "date": "fecha",
-    "paid": "pagado",
-    "link": "enlace",
 }
 
 _FLOWS: Final = {
@@ -616,4 +557,12 @@ _FLOWS: Final = {
     "Take documents issued from this date": "Tomar documentos emitidos desde esta fecha",
 }
 
-SPANISH: Final[Mapping[str, str]] = _SENTENCES | _REASONS | _WORDS | _FLOWS
+SPANISH: Final[Mapping[str, str]] = {
+    **_SENTENCES,
+    **_REASONS,
+    **_WORDS,
+    **_FLOWS,
+    **names.STATES,
+    **names.RECORDS,
+    **names.FIELDS,
+}

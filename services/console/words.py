@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Final, Literal
 
 from services.console.spanish import SPANISH
+from shared.operations.sentences import in_language
 
 Language = Literal["en", "es"]
 
@@ -19,6 +20,11 @@ def say(language: Language, text: str, **values: object) -> str:
     """The sentence in the language asked for, with its `{names}` filled in."""
     found = SPANISH.get(text, text) if language == "es" else text
     return found.format(**values) if values else found
+
+
+def told(language: Language, text: str) -> str:
+    """What is stored or raised in English: a sentence of the console, or of the runtime with its gaps filled."""
+    return SPANISH.get(text) or in_language(text, language) if language == "es" else text
 
 
 def shown(language: Language, value: object) -> str:

@@ -111,7 +111,7 @@ def _show(cli: Cli, items: list[Item], states: list[ChannelState]) -> None:
 def _show_tried(cli: Cli, tried: list[Tried]) -> None:
     for each in tried:
         if each.problem:
-            cli.line(f"{each.channel}: {each.problem} {each.way_out}".strip())
+            cli.line(f"{each.channel}: {cli.told(f'{each.problem} {each.way_out}'.strip())}")
         else:
             cli.say("alert sent", channel=each.channel)
 

@@ -227,7 +227,8 @@ def _bridge_as_dict(row: Bridge) -> dict[str, object]:
 
 def _show_flows(cli: Cli, flows: Sequence[Mapping[str, object]]) -> None:
     columns = ("id", "state", "says", "options", "pause_reason")
-    cli.table(columns, [[each[name] for name in columns] for each in flows])
+    rows = [{**each, "pause_reason": cli.told(str(each["pause_reason"] or "")) or None} for each in flows]
+    cli.table(columns, [[each[name] for name in columns] for each in rows])
     for each in flows:
         lacking = each["not_carried"]
         for name, why in lacking.items() if isinstance(lacking, Mapping) else ():

@@ -66,7 +66,7 @@ def list_all(
         columns = ("id", "reason", "account", "resource", "record", "not_before", "says")
         cli.emit(
             {"waiting": found},
-            lambda cli: cli.table(columns, [[each[name] for name in columns] for each in found]),
+            lambda cli: cli.table(columns, [[_told(cli, name, each[name]) for name in columns] for each in found]),
         )
         return DONE
 
@@ -90,7 +90,7 @@ def show_one(context: typer.Context, waiting_id: str = typer.Argument(metavar="I
         def show(cli: Cli) -> None:
             for name, value in shown.items():
                 if value not in (None, "", []):
-                    cli.line(f"{name}: {value}")
+                    cli.line(f"{name}: {_told(cli, name, value)}")
             if row.reason == "ambiguous" and row.flow_id:
                 flow, side = used.flows[row.flow_id], _side(used, row)
                 cli.then(
@@ -178,6 +178,10 @@ def _candidates(used: Used, row: Waiting, ids: Sequence[str]) -> list[dict[str, 
     other = side if row.reason == "merged" else side.other
     resource = flow.resource_name(other)
     return [{"record": each, "link": flow.session(other).link(resource, each)} for each in ids]
+
+
+def _told(cli: Cli, name: str, value: object) -> object:
+    return cli.told(value) if name == "says" and isinstance(value, str) else value
 
 
 def _as_dict(used: Used, row: Waiting) -> dict[str, object]:
@@ -299,7 +303,7 @@ async def _dry_run(cli: Cli, parts: Parts, log: EventLog, used: Used, wants: Wan
 def _show_dry(cli: Cli, dry: Dry) -> None:
     cli.line(f"{dry.changes} changes of {dry.records} records.")
     for flow, account, record_id, found in dry.previews:
-        cli.line(f"{account} {record_id} ({flow}): {found.says}")
+        cli.line(f"{account} {record_id} ({flow}): {cli.told(found.says)}")
         show_fields(cli, found, only_writes=True)
 
 

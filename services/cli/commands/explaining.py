@@ -182,18 +182,21 @@ def _show_flow(cli: Cli, used: Used, each: InFlow, *, details: bool) -> None:
     if each.binding is not None:
         cli.line(f"  joined: left {each.binding.left_id}, right {each.binding.right_id}; {each.binding.state}")
     if each.attempts:
-        rows = [[row.at, row.resource, row.record_id, row.origin, row.outcome, row.says] for row in each.attempts]
+        rows = [
+            [row.at, row.resource, row.record_id, row.origin, row.outcome, cli.told(row.says)]
+            for row in each.attempts
+        ]
         cli.table(("at", "resource", "record", "came from", "outcome", "says"), rows, title="Attempts")
     if details:
         for row in each.attempts:
             cli.line(f"  {row.at:%H:%M:%S} {_detail(used, row)}")
     for waits in each.waiting:
         until = "a person" if waits.needs_person else f"{waits.not_before.astimezone():%Y-%m-%d %H:%M:%S}"
-        cli.line(f"  waits for {until} ({waits.reason}): {waits.says} [{waits.id}]")
+        cli.line(f"  waits for {until} ({waits.reason}): {cli.told(waits.says)} [{waits.id}]")
     for intent in each.intents:
         cli.line(f"  a {intent.kind} is on its way; its deadline is {intent.deadline.astimezone():%H:%M:%S}")
     if each.shown is not None:
-        cli.line(f"  now: {each.shown.says}")
+        cli.line(f"  now: {cli.told(each.shown.says)}")
         changes.show_fields(cli, each.shown)
     elif each.problem:
-        cli.line(f"  now: {each.problem}")
+        cli.line(f"  now: {cli.told(each.problem)}")

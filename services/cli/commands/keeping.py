@@ -63,7 +63,7 @@ def examine(
                 cli.checks(each.checks)
             for state in states:
                 if state.failing_since is not None:
-                    cli.say("channel fails", channel=state.channel, says=state.problem)
+                    cli.say("channel fails", channel=state.channel, says=cli.told(state.problem))
             if failed:
                 cli.say("not well", count=failed)
             else:

@@ -95,7 +95,7 @@ def _show_canary(cli: Cli, flown: Flown, now: datetime) -> None:
         took, age = span(flown.last.took), span(now - flown.last.posted_at)
         cli.say("canary came", system=flown.last.system, took=took, age=age)
     for each in flown.refused:
-        cli.say("canary refused", system=each.system, says=each.problem)
+        cli.say("canary refused", system=each.system, says=cli.told(each.problem))
     for each in flown.stuck:
         cli.say("canary stuck", system=each.system, partition=each.shard)
 

@@ -164,12 +164,12 @@ def _sweep_as_dict(row: Sweep) -> dict[str, object]:
     }
 
 
-def load_line(row: Load) -> str:
+def load_line(cli: Cli, row: Load) -> str:
     """One line of progress: `customers from left: 1,200 of 4,000, 85.2/s, 33 s left`."""
     far = views.progress_of(row)
     total = f" of {row.total:,}" if row.total is not None else ""
     eta = f", {span(far.eta)} left" if far.eta is not None else ""
-    problem = f" -- {row.problem}" if row.problem else ""
+    problem = f" -- {cli.told(row.problem)}" if row.problem else ""
     rate = f", {far.per_second:.1f}/s" if row.done else ""
     return f"{row.flow_id} from {row.side}: {row.state}, {row.done:,}{total}{rate}{eta}{problem}"
 
@@ -177,7 +177,7 @@ def load_line(row: Load) -> str:
 def show_end(cli: Cli, found: Status) -> None:
     """How a wait ended."""
     for row in found.loads:
-        cli.line(load_line(row))
+        cli.line(load_line(cli, row))
     _show_state(cli, found)
 
 
@@ -192,7 +192,7 @@ def _show_state(cli: Cli, found: Status) -> None:
     if found.needs_person:
         cli.say("asks person", count=found.needs_person)
     for row in found.paused:
-        cli.say("flow is paused", flow=row.id, reason=row.pause_reason or "")
+        cli.say("flow is paused", flow=row.id, reason=cli.told(row.pause_reason or ""))
 
 
 def _show_summary(cli: Cli, found: Status, beside: Beside, asks: Sequence[Waiting]) -> None:
@@ -200,7 +200,7 @@ def _show_summary(cli: Cli, found: Status, beside: Beside, asks: Sequence[Waitin
     for sweep in found.sweeps:
         counts = ", ".join(f"{name} {count}" for name, count in sweep.counts.items() if count)
         cli.line(f"{sweep.account_id} {sweep.resource} ({'full' if sweep.full else 'modified'}): {counts or '0'}")
-    rows = [[f"{row.account_id} {row.resource} {row.record_id}", row.reason, row.says] for row in asks]
+    rows = [[f"{row.account_id} {row.resource} {row.record_id}", row.reason, cli.told(row.says)] for row in asks]
     if rows:
         cli.table(("record", "reason", "field and way out"), rows)
     _show_beside(cli, beside)
@@ -252,8 +252,8 @@ def _show_status(cli: Cli, found: Sequence[Status], homes: Sequence[Directory], 
         flows = [[row.id, row.state, row.live_since] for row in bridges.in_order(list(home.flows.values()))]
         cli.table(("flow", "state", "live since"), flows)
         for row in each.loads:
-            cli.line(load_line(row))
+            cli.line(load_line(cli, row))
         for sweep in each.sweeps:
             if sweep.problem:
-                cli.line(f"  ! {sweep.account_id} {sweep.resource}: {sweep.problem}")
+                cli.line(f"  ! {sweep.account_id} {sweep.resource}: {cli.told(sweep.problem)}")
         _show_beside(cli, beside)

@@ -109,7 +109,8 @@ async def _events(visit: Visit, used: Used) -> AsyncIterator[str]:
             fresh = await visit.workspace(used.workspace.id)
             text = visit.text("now.html", used=fresh, now=await look(visit, fresh))
         except errors.Retryable as problem:
-            text = visit.text("message.html", says=problem.message, way_out=problem.way_out, kind="problem")
+            says, way_out = visit.told(problem.message), visit.told(problem.way_out)
+            text = visit.text("message.html", says=says, way_out=way_out, kind="problem")
         if text != shown:
             shown = text
             yield "event: now\n" + "".join(f"data: {each}\n" for each in text.splitlines()) + "\n"

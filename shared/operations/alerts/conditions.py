@@ -14,6 +14,7 @@ from shared.operations import canary, movement
 from shared.operations.alerts.kinds import AlertKind
 from shared.operations.alerts.states import Finding
 from shared.operations.heartbeat import GONE_AFTER
+from shared.operations.sentences import in_language
 from shared.runtime.parts import Parts
 from shared.store import alerts, marks, troubles
 from shared.store.database import StoreUnreachable
@@ -219,7 +220,7 @@ async def _canaries(parts: Parts) -> list[Finding]:
             facts={
                 "system": each.system,
                 "says_en": f"the address did not take it. {words(each.problem)}",
-                "says_es": f"la dirección no lo aceptó. {words(each.problem)}",
+                "says_es": f"la dirección no lo aceptó. {words(in_language(each.problem, 'es'))}",
             },
         )
         for each in flown.refused

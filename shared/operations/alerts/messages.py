@@ -15,6 +15,7 @@ import msgspec
 
 from shared.model.text import Text
 from shared.operations.alerts.kinds import KINDS, REASONS, AlertKind
+from shared.operations.sentences import in_language
 from shared.store.alerts import Alert
 from shared.store.rows import Reason
 
@@ -117,10 +118,11 @@ class _Facts(dict[str, str | int]):
         return "?"
 
 
-def _words_for(alert: Alert) -> dict[str, str | int]:
+def _words_for(alert: Alert, language: str) -> dict[str, str | int]:
     reason = REASONS.get(cast("Reason", alert.facts.get("reason", "")))
     told: dict[str, str | int] = {"reason_en": reason.en, "reason_es": reason.es} if reason is not None else {}
-    return {"workspace": alert.workspace_id, "subject": alert.subject, **told, **alert.facts}
+    facts = {"workspace": alert.workspace_id, "subject": alert.subject, **told, **alert.facts}
+    return facts | {"says": in_language(str(facts["says"]), language)} if "says" in facts else facts
 
 
 def item_of(
@@ -135,7 +137,7 @@ def item_of(
     """One alert in words. A kind that another version knows and this one does not is told by its name."""
     name = cast("AlertKind", alert.kind)
     kind = KINDS.get(name)
-    facts = _Facts(_words_for(alert))
+    facts = _Facts(_words_for(alert, language))
     if kind is None:
         return Item(
             key=alert.key,

@@ -25,6 +25,7 @@ from shared.operations.alerts.channels import Channel, Channels
 from shared.operations.alerts.kinds import KINDS
 from shared.operations.alerts.messages import Content, Item, ItemState, RecordLine, item_of
 from shared.operations.alerts.states import Finding, Rules, step
+from shared.operations.sentences import in_language
 from shared.runtime.parts import Parts
 from shared.runtime.settings import Settings
 from shared.store import alerts, marks, troubles
@@ -179,7 +180,7 @@ class AlertWatch:
     async def _item(self, alert: Alert, state: ItemState, language: str) -> Item:
         records: Sequence[RecordLine] = ()
         if state == "open" and alert.kind in {"needs-person", "bug"}:
-            records = await self._records(alert)
+            records = await self._records(alert, language)
         return item_of(
             alert,
             state,
@@ -189,7 +190,7 @@ class AlertWatch:
             records=records,
         )
 
-    async def _records(self, alert: Alert) -> list[RecordLine]:
+    async def _records(self, alert: Alert, language: str) -> list[RecordLine]:
         """The oldest records of a group: ids and links; a system's words only where the workspace allows it."""
         flow_id, reason = str(alert.facts["flow_id"]), str(alert.facts["reason"])
         rows = await self._parts.database.read(
@@ -203,7 +204,7 @@ class AlertWatch:
             url = await self._link(row.workspace_id, row.account_id, row.resource, row.record_id)
             if row.reason == "unreadable":
                 url = ""  # an entry of the log, no record of a system
-            says = conditions.words(row.says) if with_words else ""
+            says = conditions.words(in_language(row.says, language)) if with_words else ""
             found.append(
                 RecordLine(account=row.account_id, resource=row.resource, id=row.record_id, url=url, says=says)
             )
