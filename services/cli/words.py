@@ -124,6 +124,9 @@ WORDS: Final[Mapping[str, Text]] = {
         "{count} records need a person; `puente waiting list` shows them.",
         "{count} registros necesitan a una persona; `puente waiting list` los muestra.",
     ),
+    "behind persons": _text(
+        "{count} more wait for records of these.", "{count} más esperan a registros de estos."
+    ),
     "flow is paused": _text("{flow} is paused: {reason}", "{flow} está en pausa: {reason}"),
     "retried": _text("{count} changes are tried again now.", "Se reintentan {count} cambios ahora."),
     "dismissed": _text("{count} changes are dismissed.", "Se han descartado {count} cambios."),

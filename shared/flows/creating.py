@@ -251,8 +251,7 @@ async def resume(desk: Desk, row: Row, own: Seen, fields: Mapping[str, Any], pen
         return await _found_again(desk, row, own, fields, hits[0], intent)
     found = await matching.find(desk, row, own, fields)
     if found is not None:
-        await desk.close_intent(intent)
-        return await pairing.bind(desk, row, own, found)
+        return await _joined(desk, row, own, found, intent)
     # A look through a long list takes longer than a write may: the write gets its own time, if it is still ours.
     intent = await taken_over(desk, intent)
     return await _send_create(desk, row, own, fields, intent)
@@ -270,13 +269,22 @@ async def _ask_about(desk: Desk, row: Row, own: Seen, fields: Mapping[str, Any],
     await _index_is_complete(desk, row, since=looked_for_at(flow, look.side.other, pending))
     found = await matching.find(desk, row, own, fields, ask_vendor=False)
     if found is not None:
-        await desk.close_intent(await taken_over(desk, pending))
-        return await pairing.bind(desk, row, own, found)
+        return await _joined(desk, row, own, found, await taken_over(desk, pending))
     raise Waits(
         "in doubt",
         "The counterpart may or may not have been made, and this vendor cannot be asked. "
         "Look there; then join the two, or retry to make it.",
     )
+
+
+async def _joined(desk: Desk, row: Row, own: Seen, found: str, intent: Intent) -> Outcome:
+    """Join the record that shows the same keys as one whose create was not answered; it may be what that made.
+
+    So a field in which it shows what was sent was equal on both sides then, and an edit since is one.
+    """
+    hit = await desk.read_side(desk.look.side.other, found)
+    base = resumed_base(desk, intent, hit) if hit is not None else None
+    return await pairing.bind(desk, row, own, found, base=base, ends=[intent])
 
 
 async def _found_again(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,33 +14,40 @@ from shared.flows.desk import Desk
 from shared.flows.merge import Digest, fits
 from shared.flows.spec import Document, Side, TwoWay
 from shared.store import index
-from shared.store.rows import Binding, Seen, SideBase
+from shared.store.rows import Binding, Intent, PairBase, Seen, SideBase
 from shared.store.settlement import Settlement
 
 
-async def bind(desk: Desk, row: Row, own: Seen, other_id: str) -> Outcome:
-    """Join two existing records, then bring them to agree. What is equal is adopted without a write."""
+async def bind(
+    desk: Desk, row: Row, own: Seen, other_id: str, *, base: PairBase | None = None, ends: Sequence[Intent] = ()
+) -> Outcome:
+    """Join two existing records, then bring them to agree. What is equal is adopted without a write.
+
+    `base` is what is known of the two from before; `ends` are intents that end with their joining.
+    """
     flow, look = desk.flow, desk.look
-    binding = new_binding(desk, other_id)
+    binding = replace(new_binding(desk, other_id), base=base or desk.empty_base())
     known = await desk.read(
         lambda connection: index.seen(
             connection, flow.accounts[look.side.other].id, flow.resource_name(look.side.other), [other_id]
         )
     )
     if isinstance(flow.spec, TwoWay) and other_id in known and look.origin in {"load", "sweep"}:
-        base = _equal_base(desk, flow, flow.spec, look.side, row, known[other_id])
-        if base is not None:
-            binding = replace(binding, base=base)
-            return await _save_bound(desk, binding, own, other_id)
-    await desk.grouped(Settlement(now=desk.now, new_binding=binding, wake=both_keys(desk, other_id)))
+        equal = _equal_base(desk, flow, flow.spec, look.side, row, known[other_id])
+        if equal is not None:
+            return await _save_bound(desk, replace(binding, base=equal), own, ends)
+    wake = both_keys(desk, other_id)
+    await desk.grouped(Settlement(now=desk.now, new_binding=binding, close=ends, wake=wake))
     failpoints.reach("binding saved")
     if isinstance(flow.spec, Document):
         return await documents.follow(desk, binding, row)
     return await pairs.agree(desk, binding, row)
 
 
-async def _save_bound(desk: Desk, binding: Binding, own: Seen, other_id: str) -> Outcome:
-    save = Settlement(now=desk.now, new_binding=binding, seen=[own], wake=both_keys(desk, other_id))
+async def _save_bound(desk: Desk, binding: Binding, own: Seen, ends: Sequence[Intent]) -> Outcome:
+    other_id = binding.right_id if desk.look.side is Side.LEFT else binding.left_id
+    wake = both_keys(desk, other_id)
+    save = Settlement(now=desk.now, new_binding=binding, close=ends, seen=[own], wake=wake)
     return await desk.settle("bound", "Both records were there and agree.", other_id=other_id, save=save)
 
 

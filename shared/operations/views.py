@@ -2,7 +2,7 @@
 and the metrics ask here, so that they all tell the same.
 
 `quiet` means that nothing is left to do without a person: lag, open intents, running sweeps, loads and runs, and
-waiting rows that need no person are all zero.
+waiting rows that need no person are all zero, but for rows that wait for a record about which a person is asked.
 """
 
 from __future__ import annotations
@@ -47,11 +47,15 @@ class Waits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
-    """One workspace at one moment. `lag` counts entries of the log that were not looked at yet."""
+    """One workspace at one moment. `lag` counts entries of the log that were not looked at yet.
+
+    `behind_persons` of the rows that only wait are blocked on a record about which a person is asked.
+    """
 
     workspace: str
     lag: int
     waits: Sequence[Waits] = ()
+    behind_persons: int = 0
     intents: int = 0
     sweeps: Sequence[Sweep] = ()
     loads: Sequence[Load] = ()
@@ -101,7 +105,8 @@ class Status:
 
     @property
     def quiet(self) -> bool:
-        return not (self.lag or self.waiting or self.intents or self.running)
+        moving = sum(self.waiting.values()) > self.behind_persons
+        return not (self.lag or moving or self.intents or self.running)
 
     @property
     def stuck(self) -> bool:
@@ -193,6 +198,7 @@ async def _stored(connection: Any, workspace_id: str, parts: Parts) -> dict[str,
         "runs": await runs.of_workspace(connection, workspace_id),
         "intents": await intents.count_open(connection, workspace_id),
         "waits": await waits_of(connection, workspace_id),
+        "behind_persons": await waiting.behind_persons(connection, workspace_id),
         "flows": tuple(home.flows.values()) if home is not None else (),
     }
 

@@ -274,5 +274,5 @@ class Load:
 
 
 def waiting_key(account_id: str, resource: str, record_id: str) -> str:
-    """How a waiting row names the record that it is blocked on."""
+    """How a waiting row names the record that it is blocked on. `waiting.behind_persons` builds it in SQL."""
     return f"{account_id}/{resource}/{record_id}"

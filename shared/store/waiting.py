@@ -296,6 +296,18 @@ async def summary(
     return [(row[0], row[1], row[2], row[3], row[4]) for row in rows]
 
 
+async def behind_persons(connection: AsyncConnection, workspace_id: str) -> int:
+    """How many rows are blocked on a record about which a person is asked: he moves them, nothing else does."""
+    asked = _T.alias("asked")
+    key = asked.c.account_id + "/" + asked.c.resource + "/" + asked.c.record_id
+    statement = select(func.count()).where(
+        _T.c.workspace_id == workspace_id,
+        _T.c.needs_person.is_(False),
+        _T.c.blocked_on.in_(select(key).where(asked.c.workspace_id == workspace_id, asked.c.needs_person)),
+    )
+    return int((await connection.execute(statement)).scalar_one())
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FlowWaits:
     """What waits for one flow: how many, since when the oldest was first seen, how many need a person."""

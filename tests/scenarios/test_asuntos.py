@@ -150,6 +150,21 @@ async def test_an_invoice_of_a_client_that_was_deleted_stands_without_it(world: 
     assert (await world.control.calls("bitfactura"))["GET /clients/{id}.json"] <= 8
 
 
+async def test_a_document_whose_client_needs_a_person_is_at_rest_until_he_decides(any_world: World) -> None:
+    world = any_world
+    await world.control.turn("sugester", "error_with_200", match="POST")
+    client_id = await world.left.make(**TALLERES)
+    await invoice(world, client_id)
+    status = await world.quiet()
+    assert (status.asks, status.waiting, status.behind_persons) == ({"rejected": 1}, {"blocked": 1}, 1)
+    await world.control.mend("sugester", "error_with_200")
+    await world.retry("rejected")
+    status = await world.quiet()
+    assert (status.needs_person, status.waiting, status.behind_persons) == (0, {}, 0)
+    client, deal = await world.right.only(), await world.right.only("deals")
+    assert str(deal["client_id"]) == str(client["id"])
+
+
 async def test_existing_asuntos_are_found_by_their_link(new_world: NewWorld) -> None:
     world = await new_world()
     await world.connect()

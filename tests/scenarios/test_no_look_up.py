@@ -4,7 +4,8 @@ Where no later listing settles what became of it, a person does."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
@@ -20,14 +21,23 @@ IN_DOUBT = "in doubt"
 NO_ANSWER: dict[str, object] = {"times": 1, "seconds": 0.1, "match": "POST /app/clients.json"}
 
 
-@pytest.fixture
-async def blind(world: World) -> AsyncIterator[World]:
-    """The usual world, where Sugester's clients have no look-up."""
-    resource = CONNECTORS["sugester"].resources["clients"]
+@contextmanager
+def without_look_up(system: str) -> Iterator[None]:
+    """This system's clients have no look-up."""
+    resource = CONNECTORS[system].resources["clients"]
     declared = resource.look_up
     object.__setattr__(resource, "look_up", LookUp.NONE)  # a declaration is frozen
-    yield world
-    object.__setattr__(resource, "look_up", declared)
+    try:
+        yield
+    finally:
+        object.__setattr__(resource, "look_up", declared)
+
+
+@pytest.fixture
+def blind(world: World) -> Iterator[World]:
+    """The usual world, where Sugester's clients have no look-up."""
+    with without_look_up("sugester"):
+        yield world
 
 
 async def test_what_was_made_is_joined_by_a_listing_that_shows_its_e_mail(blind: World) -> None:
@@ -38,6 +48,20 @@ async def test_what_was_made_is_joined_by_a_listing_that_shows_its_e_mail(blind:
     [pair] = await blind.bindings()
     assert [str(each["id"]) for each in await blind.right.all()] == [pair.right_id]
     assert await blind.control.count("sugester", "POST", "clients") == 1
+
+
+async def test_an_edit_made_before_the_two_are_joined_is_carried_though_the_other_side_wins(world: World) -> None:
+    with without_look_up("bitfactura"):
+        await world.control.turn("bitfactura", "create_then_drop", times=1)
+        right_id = await world.right.make(name="Taller Nube", email="taller@nube.example", city="Adeje")
+        await world.ask_for_sweeps()
+        await world.left.has("Taller Nube", within=SOON)
+        await world.right.edit(right_id, city="Arona")
+        await world.sweep(full=True)
+        await world.sweep()
+    assert await world.asks() == []
+    assert (await world.left.only())["city"] == "Arona"
+    assert await world.differences() == []
 
 
 async def test_a_person_is_asked_and_joins_the_two(blind: World) -> None:

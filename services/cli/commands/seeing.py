@@ -113,7 +113,10 @@ def sync(
 
 
 def status_as_dict(found: Sequence[Status]) -> dict[str, object]:
-    """The form that scripts know: `waiting` are rows that only wait, `needs_person` those for a person."""
+    """The form that scripts know: `waiting` are rows that only wait, `needs_person` those for a person.
+
+    `behind_persons` of those that wait are waiting for one of these.
+    """
     plain: Counter[str] = Counter()
     asks: Counter[str] = Counter()
     for each in found:
@@ -125,6 +128,7 @@ def status_as_dict(found: Sequence[Status]) -> dict[str, object]:
         "waiting": dict(plain),
         "needs_person": sum(asks.values()),
         "person_reasons": dict(asks),
+        "behind_persons": sum(each.behind_persons for each in found),
         "intents": sum(each.intents for each in found),
         "running": sum(each.running for each in found),
         "paused": sorted(row.id for each in found for row in each.paused),
@@ -191,6 +195,8 @@ def _show_state(cli: Cli, found: Status) -> None:
         cli.say("not quiet", what=", ".join(parts))
     if found.needs_person:
         cli.say("asks person", count=found.needs_person)
+    if found.behind_persons:
+        cli.say("behind persons", count=found.behind_persons)
     for row in found.paused:
         cli.say("flow is paused", flow=row.id, reason=cli.told(row.pause_reason or ""))
 

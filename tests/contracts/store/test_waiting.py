@@ -217,6 +217,22 @@ async def test_binding_a_record_wakes_those_that_were_blocked_on_it(store: Datab
     assert (await _the(store, "w1")).blocked_on is None
 
 
+async def test_rows_behind_a_person_are_those_blocked_on_a_record_that_he_is_asked_about(store: Database) -> None:
+    blocked = partial(made.waiting, reason="blocked", not_before=made.LATER)
+    await _put(
+        store,
+        made.waiting(id="w1", record_id="L8", reason="rejected"),
+        made.waiting(id="w2", record_id="L9", reason="retry"),
+        blocked(id="w3", record_id="1", blocked_on=waiting_key("shop-left", "clients", "L8")),
+        blocked(id="w4", record_id="2", blocked_on=waiting_key("shop-left", "clients", "L9")),
+        blocked(id="w5", record_id="3", blocked_on=waiting_key("shop-right", "clients", "L8")),
+        blocked(
+            id="w6", workspace_id="other", record_id="4", blocked_on=waiting_key("shop-left", "clients", "L8")
+        ),
+    )
+    assert await store.read(lambda connection: waiting.behind_persons(connection, "shop")) == 1
+
+
 async def test_waking_retrying_and_dismissing_take_any_number(store: Database) -> None:
     await _put(store, made.waiting(reason="rejected", tries=7))
     many = [f"no such {number}" for number in range(40_000)]
