@@ -43,11 +43,6 @@ _SENTENCES: Final = {
     "Test of alerts sent": "Prueba de avisos enviada",
     # Pages.
     "Not carried: {field}.": "No se lleva: {field}.",
-    "not carried with these accounts": "no se lleva con estas cuentas",
-    "Only the name is the same.": "Solo coincide el nombre.",
-    "The same link.": "El mismo enlace.",
-    "Several have the same link.": "Varios tienen el mismo enlace.",
-    "It shows its number.": "Muestra su número.",
     "It shows a number that the other side has not got.": "Muestra un número que el otro lado no tiene.",
     "How a system tells Puente of a change.": "Así avisa un sistema a Puente de un cambio.",
     "What is not told is found by lists: nothing is lost, it only takes longer.": (

@@ -52,6 +52,8 @@ _REASONS: Final[Mapping[str, str]] = {
     "why": "...",
     "waits_to_be_a_client": "It is not made there yet: ....",
     "_answer": "...",
+    "judge": "...",
+    "_by_number": "...",
 }
 _KEYWORDS: Final = ("says", "problem", "way_out")
 _NO_SAYERS: Final = frozenset(
@@ -198,7 +200,8 @@ def _reasons(module: _Module) -> Iterator[tuple[str, int]]:
         for function in module.functions.get(name, ()):
             for each in ast.walk(function):
                 if isinstance(each, ast.Return):
-                    told = [text for text in module.texts(each.value, function) if _is_lettered(text)]
+                    is_whole = _is_worded if around == "..." else _is_lettered
+                    told = [text for text in module.texts(each.value, function) if is_whole(text)]
                     yield from ((around.replace("...", text), each.lineno) for text in told)
 
 
@@ -213,6 +216,8 @@ def _halves(module: _Module) -> Iterator[tuple[str, int]]:
             case ast.Assign(targets=[ast.Subscript()], value=ast.Constant(value=str() as text)):
                 if module.path.name == "remarks.py":
                     yield f"Both sides agree. {GAP}: {text}", node.lineno
+            case ast.Tuple() if module.path.name == "matching_report.py":
+                yield from ((text, node.lineno) for text in module.texts(node, module.tree) if _is_worded(text))
     if module.path.name == "wire.py":  # what errors take from here by `.en`
         for constant in module.constants.values():
             yield from (

@@ -330,7 +330,7 @@ def preview_as_dict(found: Preview) -> dict[str, object]:
 
 def show_fields(cli: Cli, found: Preview, *, only_writes: bool = False) -> None:
     rows = [
-        [each.name, each.left, each.right, each.writes.value if each.writes is not None else "", each.why]
+        [each.name, each.left, each.right, each.writes.value if each.writes else "", cli.told(each.why)]
         for each in found.fields
         if each.writes is not None or (not only_writes and not each.agrees)
     ]

@@ -285,7 +285,7 @@ def _show_report(cli: Cli, used: Used, row: FlowRow, made: Report, found: Sequen
     counts = [[key.replace("/", ": "), count] for key, count in sorted(made.counts.items())]
     cli.table(("finding", "records"), counts)
     rows = [
-        [f"{each.side}/{each.record_id}", each.finding, each.why, list(each.candidates), each.decision]
+        [f"{each.side}/{each.record_id}", each.finding, cli.told(each.why), list(each.candidates), each.decision]
         for each in found
     ]
     if rows:

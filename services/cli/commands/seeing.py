@@ -216,7 +216,7 @@ def _show_summary(cli: Cli, found: Status, beside: Beside, asks: Sequence[Waitin
 def _show_beside(cli: Cli, beside: Beside) -> None:
     """What is no error: records that are not carried yet, and values that are carried although they are wrong."""
     for resting in beside.resting:
-        why = ", ".join(f"{many}: {reason}" for reason, many in resting.why.items())
+        why = ", ".join(f"{many}: {cli.told(reason)}" for reason, many in resting.why.items())
         cli.say("not yet", count=sum(resting.why.values()), system=resting.system, why=why)
     for noted in beside.noted:
         more = ", ..." if noted.count > len(noted.records) else ""

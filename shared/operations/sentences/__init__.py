@@ -4,9 +4,9 @@ What is stored stays English, so that rows, logs and alerts of every version agr
 sentence is shown. A sentence is found by its fixed parts, and what stands in its gaps is kept as it is: ids,
 numbers and a system's own words. A text that is not known whole is given back as it came.
 
-Gaps of the tables: `{says}` is another sentence of ours, or somebody's words; `{field}`, `{fields}` and `{writes}`
-hold names of fields, `{state}` a state, `{resource}` a kind of record, `{wanted}` half a sentence, `{host}` a name
-on the network; any other is kept.
+Gaps of the tables: `{says}` is another sentence of ours, or somebody's words; `{field}`, `{fields}`, `{others}`
+and `{writes}` hold names of fields, `{state}` a state, `{resource}` a kind of record, `{wanted}` half a sentence,
+`{host}` a name on the network; any other is kept.
 Behind the message there may be tails: the way out, and remarks on fields.
 """
 
@@ -24,6 +24,7 @@ from shared.operations.sentences import flows, names, vendors
 _LONGEST: Final = 4000
 _NESTED: Final = 5
 _FIELD: Final = re.compile(r"[^\s:]{1,64}( kind)?: ")
+_JOINED: Final = {"and": "y", "or": "o"}
 _HALVES: Final = {**flows.HALVES, **vendors.HALVES}
 
 
@@ -85,7 +86,7 @@ def in_language(says: str, language: str) -> str:
 
 @lru_cache(maxsize=2048)
 def _spanish(says: str) -> str:
-    return _translated(says.strip(), _NESTED) or says
+    return _HALVES.get(says) or _translated(says.strip(), _NESTED) or says
 
 
 def _translated(text: str, depth: int) -> str | None:
@@ -141,8 +142,8 @@ def _gap(name: str, held: str, depth: int) -> str:
             return _translated(held, depth) or held
         case "field":
             return _name(held)
-        case "fields":
-            return " o ".join(_name(each) for each in held.split(" or "))
+        case "fields" | "others":
+            return " ".join(_JOINED.get(each) or _name(each) for each in held.split(" "))
         case "writes":
             return "; ".join(_write(each) for each in held.split("; "))
         case "state":

@@ -181,6 +181,29 @@ _RUNNING: Final = {
     ),
 }
 
+_MATCHED: Final = {
+    "A record shows its number, but contradicts it in a strong key.": (
+        "Una ficha muestra su número, pero lo contradice en un dato fuerte."
+    ),
+    "A record shows its number, but it is joined with another one.": (
+        "Una ficha muestra su número, pero está enlazada con otra."
+    ),
+    "It shows a number that the other side has not got.": "Muestra un número que el otro lado no tiene.",
+    "It shows its number.": "Muestra su número.",
+    "It was made by us from this record.": "La creamos nosotros a partir de esta ficha.",
+    "Only the name is the same.": "Solo coincide el nombre.",
+    "Several have the same link.": "Varios tienen el mismo enlace.",
+    "Several records of this side have the same {fields}.": "En varias fichas de este lado coincide {fields}.",
+    "The same link.": "El mismo enlace.",
+    "The same {fields}, but another {others}.": "Coincide {fields}, pero no {others}.",
+    "The same {fields}, but it is joined with another record.": (
+        "Coincide {fields}, pero está enlazada con otra ficha."
+    ),
+    "The same {fields}.": "Coincide {fields}.",
+    "{count} records have the same {fields}.": "En {count} fichas coincide {fields}.",
+    "{count} records show its number.": "{count} fichas muestran su número.",
+}
+
 _STORE_AND_KEYS: Final = {
     "Sealed data cannot be opened: the key is missing or the data was changed.": (
         "Los datos sellados no se pueden abrir: falta la clave o se han cambiado."
@@ -197,7 +220,7 @@ _STORE_AND_KEYS: Final = {
     "{host} refuses the recipients ({error}).": "{host} rechaza a los destinatarios ({error}).",
 }
 
-MESSAGES: Final[Mapping[str, str]] = _SETTLED | _WAITING | _RUNNING | _STORE_AND_KEYS
+MESSAGES: Final[Mapping[str, str]] = _SETTLED | _WAITING | _RUNNING | _MATCHED | _STORE_AND_KEYS
 
 TAILS: Final[Mapping[str, str]] = {
     "Add the old key behind the current one.": "Añada la clave antigua detrás de la actual.",
@@ -234,10 +257,19 @@ TAILS: Final[Mapping[str, str]] = {
     ),
 }
 
-# Half sentences, for the gap {wanted}: why something is not made yet.
+# Half sentences: for the gap {wanted}, why something is not made yet; and why a field is written or left alone.
 HALVES: Final[Mapping[str, str]] = {
     "it has no name": "no tiene nombre",
     "it has neither the status nor the tag of a client": "no tiene ni el estado ni la etiqueta de un cliente",
     "it has no tax number": "no tiene NIF",
     "its tax number is not valid": "su NIF no es válido",
+    "edited at the source": "editado en el origen",
+    "edited on both sides": "editado en los dos lados",
+    "empty on the other side": "vacío en el otro lado",
+    "differs, no base: the winner's value stands": "es distinto y no hay base: vale el del lado que gana",
+    "emptied at the source, kept at the other side": "vaciado en el origen, se conserva en el otro lado",
+    "shows the value before our write": "muestra el valor de antes de nuestra escritura",
+    "the number of the other record": "el número de la otra ficha",
+    "what it would be made with": "con lo que se crearía",
+    "not carried with these accounts": "no se lleva con estas cuentas",
 }

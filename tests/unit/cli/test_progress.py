@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import pytest
 from rich.console import Console
 
+from services.cli.commands.seeing import load_line
 from services.cli.console import Cli
 from services.cli.progress import Shown
 from shared.operations.views import Status, Waits
@@ -28,6 +29,12 @@ def load(**given: object) -> Load:
 def status(*loads: Load) -> Status:
     waits = Waits(reason="retry", count=3, oldest_at=NOW, needs_person=False)
     return Status(workspace="acme", lag=0, waits=[waits], loads=loads, at=NOW)
+
+
+def test_a_load_that_fails_says_why_in_the_language_of_the_reader() -> None:
+    row = load(problem="sugester.example cannot be reached.")
+    assert load_line(Cli(), row).endswith("-- sugester.example cannot be reached.")
+    assert load_line(Cli(language="es"), row).endswith("-- No se llega a sugester.example.")
 
 
 def shown(*steps: Status) -> str:

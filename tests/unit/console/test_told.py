@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from typing import Final
 
 import pytest
 
+from shared.flows.merge import Why
+from shared.operations.alerts.messages import item_of
 from shared.operations.sentences import flows, in_language, names, vendors
+from shared.store.alerts import Alert
 from tests.support.sentences import GAP, NESTED, Sentence, sentences
 
 _FOUND: Final = sentences()
@@ -104,6 +108,25 @@ def test_what_a_system_says_is_kept_whatever_it_is(words: str) -> None:
     assert in_language(words, "es") in {words, in_language(words.strip(), "es")}
 
 
+def test_an_alert_tells_the_reason_in_its_language() -> None:
+    now = datetime(2026, 11, 21, 9, tzinfo=UTC)
+    alert = Alert(
+        key="k",
+        kind="account-refused",
+        workspace_id="acme",
+        subject="acme.sugester",
+        state="open",
+        facts={"flow": "acme.clients", "says": "The vendor answered 401: no Check the account's token."},
+        since=now,
+        seen_at=now,
+    )
+    told = {
+        each: item_of(alert, "open", language=each, console_url="", runbook_url="").says for each in ("en", "es")
+    }
+    assert told["en"].endswith("The vendor answered 401: no Check the account's token.")
+    assert told["es"].endswith("El sistema respondió 401: no Compruebe la clave de la cuenta.")
+
+
 def test_a_text_longer_than_any_row_is_not_looked_at() -> None:
     text = "The vendor refused: " + "x" * 4000
     assert in_language(text, "es") == text
@@ -113,6 +136,8 @@ def test_the_words_of_half_sentences_and_names_are_spanish() -> None:
     for table in (flows.HALVES, vendors.HALVES, names.STATES, names.RECORDS, names.FIELDS):
         assert not [word for word in table.values() if _ENGLISH.search(word)]
     assert in_language("It is not made there yet: it has no tax number.", "es").endswith(": no tiene NIF.")
+    for why in Why:
+        assert in_language(why.value, "es") == flows.HALVES[why.value]
 
 
 def test_every_gap_of_a_table_is_filled_in_spanish_too() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import re
 from pathlib import Path
 from string import Formatter
@@ -18,7 +17,6 @@ from services.console.spanish import SPANISH
 from shared.connectors.contract import CheckName, CheckState
 from shared.flows.catalog import FLOWS
 from shared.flows.context import Kind
-from shared.operations import matching_report
 from shared.operations.hookhealth import HookState, SetBy
 from shared.operations.movement import Verdict
 from shared.operations.noting import Action
@@ -54,14 +52,6 @@ def names() -> set[str]:
 def test_a_sentence_has_its_spanish_form(text: str) -> None:
     assert text in SPANISH, f"services/console/spanish.py lacks {text!r}"
     assert fields_of(SPANISH[text]) == fields_of(text)
-
-
-def test_what_a_report_says_without_names_has_its_spanish_form() -> None:
-    written = inspect.getsource(matching_report)
-    said = ("Only the name is the same.", "The same link.", "Several have the same link.", "It shows its number.")
-    for text in said:
-        assert f'"{text}"' in written
-        assert text in SPANISH
 
 
 def test_every_reason_to_wait_is_explained() -> None:
