@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from sqlalchemy import Select, and_, select
+from sqlalchemy import ColumnElement, ScalarSelect, Select, and_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.store import bindings, intents, tables, waiting
@@ -75,7 +75,7 @@ async def _standing(
     ]
     rows = (await connection.execute(_LOOK_UP[side], {"given": rows_of(given_rows)})).all()
     waits = await waiting.by_ids(connection, [row.waiting_id for row in rows if row.waiting_id is not None])
-    subjects = {row.subject for row in rows if row.subject is not None}
+    subjects = {subject for row in rows for subject in (row.create, row.update) if subject is not None}
     under_way = (
         {each.subject: each for each in await intents.by_subjects(connection, sorted(subjects))}
         if subjects
@@ -83,25 +83,31 @@ async def _standing(
     )
     standing: dict[int, Standing] = {}
     for row in rows:
-        at = int(row.at)
-        known = standing.get(at)
-        if known is None:
-            binding = bindings.binding_of(row) if row.id is not None else None
-            known = Standing(waiting=waits.get(row.waiting_id), binding=binding, intents=[])
-        if row.subject in under_way:
-            known = replace(known, intents=[*known.intents, under_way[row.subject]])
-        standing[at] = known
+        standing[int(row.at)] = Standing(
+            waiting=waits.get(row.waiting_id),
+            binding=bindings.binding_of(row) if row.id is not None else None,
+            intents=[under_way[subject] for subject in (row.create, row.update) if subject in under_way],
+        )
     return standing
 
 
 def _look_up(side: SideName) -> Select[Any]:
+    """What is rare is asked for each row by itself, through its unique index.
+
+    To join with it PostgreSQL would read all of that index, since it is told that there are few such rows; and it
+    holds an entry for every one that was deleted since the last vacuum.
+    """
     asked = given("at", "flow_id", "account_id", "resource", "record_id", "bridge_id", "entity", "role", "subject")
     own_id = _B.c.left_id if side == "left" else _B.c.right_id
-    waits = and_(
-        _W.c.flow_id == asked.c.flow_id,
-        _W.c.account_id == asked.c.account_id,
-        _W.c.resource == asked.c.resource,
-        _W.c.record_id == asked.c.record_id,
+    waits = (
+        select(_W.c.id)
+        .where(
+            _W.c.flow_id == asked.c.flow_id,
+            _W.c.account_id == asked.c.account_id,
+            _W.c.resource == asked.c.resource,
+            _W.c.record_id == asked.c.record_id,
+        )
+        .scalar_subquery()
     )
     bound = and_(
         _B.c.bridge_id == asked.c.bridge_id,
@@ -109,10 +115,18 @@ def _look_up(side: SideName) -> Select[Any]:
         _B.c.role == asked.c.role,
         own_id == asked.c.record_id,
     )
-    under_way = _I.c.subject.in_([asked.c.subject, intents.update_subject_of(_B.c.id)])
-    return select(asked.c.at, _W.c.id.label("waiting_id"), _I.c.subject, _B).select_from(
-        asked.outerjoin(_W, waits).outerjoin(_B, bound).outerjoin(_I, under_way)
-    )
+    return select(
+        asked.c.at,
+        waits.label("waiting_id"),
+        _open(asked.c.subject).label("create"),
+        _open(intents.update_subject_of(_B.c.id)).label("update"),
+        _B,
+    ).select_from(asked.outerjoin(_B, bound))
+
+
+def _open(subject: ColumnElement[str]) -> ScalarSelect[str]:
+    """The subject, if an intent of it is open."""
+    return select(_I.c.subject).where(_I.c.subject == subject).scalar_subquery()
 
 
 _LOOK_UP: Mapping[SideName, Select[Any]] = {side: _look_up(side) for side in _SIDES}

@@ -102,6 +102,33 @@ async def test_plans_of_an_empty_store_do_not_read_everything_later(store: Datab
     assert max(read.values()) <= FEW, read
 
 
+async def _entries_read(connection: AsyncConnection) -> int:
+    """By the present transaction, from any index of ours, those of deleted rows too."""
+    counted = await connection.execute(
+        text("SELECT sum(pg_stat_get_xact_tuples_returned(indexrelid)) FROM pg_stat_user_indexes")
+    )
+    return int(counted.scalar_one())
+
+
+@pytest.mark.parametrize("dialect", [pytest.param("postgresql", marks=pytest.mark.postgres)])
+async def test_a_look_up_does_not_read_what_came_and_went_since_the_last_vacuum(store: Database) -> None:
+    asked = ASKED["how records stand"]
+    async with store.engine.connect() as connection:
+        await connection.execute(text("ALTER TABLE intent SET (autovacuum_enabled = off)"))
+        some = [made.intent(id=f"i{number}", subject=f"create/{number}") for number in range(MANY)]
+        for each in some:
+            await intents.open_intent(connection, each)
+        await connection.commit()
+        await intents.close_many(connection, some)
+        await connection.commit()
+        for _ in range(OFTEN):
+            await asked(connection)
+        await connection.commit()
+        before = await _entries_read(connection)
+        await asked(connection)
+        assert await _entries_read(connection) - before <= FEW
+
+
 @contextmanager
 def _statements(store: Database) -> Iterator[list[tuple[str, Any]]]:
     """What is executed in the block: (statement, parameters)."""
