@@ -195,13 +195,15 @@ class World:
         self.sandbox.world.clock.advance(timedelta(**much))
         self.clock.advance(timedelta(**much))
 
-    async def sweep(self, *, full: bool = False) -> None:
-        """As if the next sweeps were due now; returns when Puente is quiet again."""
-        await self.ask_for_sweeps(full=full)
+    async def sweep(self, *, full: bool = False, only: str = "") -> None:
+        """As if the next sweeps were due now, of one system or of both; returns when Puente is quiet again."""
+        await self.ask_for_sweeps(full=full, only=only)
         await self.quiet()
 
-    async def ask_for_sweeps(self, *, full: bool = False) -> None:
+    async def ask_for_sweeps(self, *, full: bool = False, only: str = "") -> None:
         for account in (await self.used()).directory.accounts.values():
+            if only and account.system != only:
+                continue
             await self.parts.database.run(
                 lambda connection, account=account: sweeps.request(  # type: ignore[misc]
                     connection, account.id, None, now=self.clock.now(), full=full
