@@ -184,7 +184,7 @@ def configure(
 
 
 def _note_no_callers() -> None:
-    """No line tells its file, thread or process, and to find them out is half of what a line costs.
+    """No line tells its file, thread or process, so they are not looked for: every change writes a line.
 
     The switches are those of Python's own page on logging, "Optimization".
     """

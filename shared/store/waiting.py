@@ -297,7 +297,7 @@ async def summary(
 
 
 async def behind_persons(connection: AsyncConnection, workspace_id: str) -> int:
-    """How many rows are blocked on a record about which a person is asked: he moves them, nothing else does."""
+    """How many rows are blocked on a record about which a person is asked: their own time moves none of them."""
     asked = _T.alias("asked")
     key = asked.c.account_id + "/" + asked.c.resource + "/" + asked.c.record_id
     statement = select(func.count()).where(
